@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 /// A SHA-256 hash of a query, an answer, a snapshot, a policy or an audit entry.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String", regex(pattern = r"^sha256:[0-9a-f]{64}$"))]
+#[schemars(with = "String", extend("pattern" = r"^sha256:[0-9a-f]{64}$"))]
 pub struct Digest([u8; 32]);
 
 /// The text is not `sha256:` and 64 lower-case hexadecimal digits.

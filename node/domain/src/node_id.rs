@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A node's identity, such as `mx` or `br-inca`. Compared whole, never by prefix or suffix.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String", regex(pattern = r"^[a-z]{2}(-[a-z0-9]{1,16})?$"))]
+#[schemars(with = "String", extend("pattern" = r"^[a-z]{2}(-[a-z0-9]{1,16})?$"))]
 pub struct NodeId(String);
 
 /// The text is not a node's identity.

@@ -1,0 +1,159 @@
+//! What a node releases for a query, and what several answers pool to.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{cell::Cell, release::Release};
+
+/// Codes of a group by field, in the order of the alphabet; `null` where the value is missing in the registry.
+pub type GroupKey = BTreeMap<String, Option<String>>;
+
+/// A node's answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Answer {
+    /// Persons per group.
+    Count(CountAnswer),
+    /// Life tables per group.
+    Survival(SurvivalAnswer),
+}
+
+/// Persons per group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CountAnswer {
+    /// The disclosure rule that the answer went through.
+    pub release: Release,
+    /// Every group that the codes allow, also those with nobody in them.
+    pub cells: Vec<CountCell>,
+}
+
+/// Persons of one group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CountCell {
+    /// The group.
+    pub group: GroupKey,
+    /// Distinct persons.
+    pub persons: Cell,
+    /// Cases, where they are more than the persons and both may be shown.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cases: Option<Cell>,
+}
+
+/// Life tables per group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SurvivalAnswer {
+    /// The disclosure rule that the answer went through.
+    pub release: Release,
+    /// Endpoint, such as `overall` or `event_free`; time zero is the date of diagnosis.
+    pub endpoint: String,
+    /// Every group that the codes allow.
+    pub groups: Vec<SurvivalGroup>,
+}
+
+/// The life table of one group at the cuts asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SurvivalGroup {
+    /// The group.
+    pub group: GroupKey,
+    /// Distinct persons with the dates that the endpoint needs.
+    pub persons: Cell,
+    /// Cases that lack those dates; they are in no other number.
+    pub missing: Cell,
+    /// One entry per cut; empty where the persons are not shown.
+    pub cuts: Vec<Cut>,
+}
+
+/// The life table and the curve at one cut.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cut {
+    /// Months of 365.25/12 days from diagnosis.
+    pub month: u16,
+    /// The same in days.
+    pub days: f64,
+    /// Number at risk just before the cut.
+    pub at_risk: Cell,
+    /// Events since the last cut that is shown; an event on the cut day counts before it.
+    pub events: Cell,
+    /// Withdrawn (censored) since the last cut that is shown.
+    pub withdrawn: Cell,
+    /// Whether this cut's interval is merged into the next one that is shown. In a pooled table: whether a country's was.
+    pub merged: bool,
+    /// S(t), Kaplan-Meier; a probability.
+    pub survival: Option<f64>,
+    /// Greenwood's standard error.
+    pub standard_error: Option<f64>,
+    /// Lower 95 % limit, log(-log) scale.
+    pub lower: Option<f64>,
+    /// Upper 95 % limit, log(-log) scale.
+    pub upper: Option<f64>,
+    /// Countries behind a pooled cut.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub countries: Option<u32>,
+}
+
+/// What the answers of several countries pool to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Pooled {
+    /// Sums with bounds where a country shows a band.
+    Count {
+        /// Countries that answered.
+        countries: u32,
+        /// One entry per group.
+        cells: Vec<PooledCount>,
+    },
+    /// Pooled grouped curves.
+    Survival {
+        /// Estimator of the pooled curve.
+        estimator: Estimator,
+        /// Countries with a curve in at least one group.
+        countries: u32,
+        /// One entry per group that any country shows.
+        groups: Vec<SurvivalGroup>,
+        /// Test between the groups; none for fewer than two.
+        log_rank: Option<LogRank>,
+    },
+}
+
+/// How the pooled curve is estimated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Estimator {
+    /// Grouped product-limit estimate; see `node-statistics`, `survival::pool`.
+    KaplanMeier,
+}
+
+/// Persons of one group over all countries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PooledCount {
+    /// The group.
+    pub group: GroupKey,
+    /// Sum of the countries; banded where any of them is.
+    pub persons: Cell,
+    /// Share of all groups with Wilson's interval, where every number behind it is exact.
+    pub share: Option<Share>,
+}
+
+/// A proportion with its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Share {
+    /// Numerator over denominator.
+    pub value: f64,
+    /// Lower limit.
+    pub lower: f64,
+    /// Upper limit.
+    pub upper: f64,
+}
+
+/// Log-rank test between groups.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LogRank {
+    /// Test statistic.
+    pub chi_squared: f64,
+    /// Degrees of freedom.
+    pub df: u32,
+    /// Upper tail probability.
+    pub p: f64,
+}

@@ -1,0 +1,48 @@
+//! One number of an answer with its state: suppressed is a value of its own and never zero.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A number as it leaves the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Cell {
+    /// The number itself.
+    Exact {
+        /// Persons, or what the field says.
+        n: u64,
+    },
+    /// Somewhere from `low` to `high`: of one country always `0..k-1`, so that zero and small look alike; of several their sum.
+    Banded {
+        /// Least possible value.
+        low: u64,
+        /// Greatest possible value.
+        high: u64,
+    },
+    /// Not shown.
+    Refused {
+        /// Why.
+        reason: Withheld,
+    },
+}
+
+/// Why a number is not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Withheld {
+    /// The cut is no boundary of the canonical coarsening: its interval is part of the next one that is shown.
+    Merged,
+    /// The curve ends before this cut: too few were at risk, or no boundary follows.
+    TailCut,
+}
+
+impl Cell {
+    /// The number, where it is exact.
+    #[must_use]
+    pub fn exact(&self) -> Option<u64> {
+        match self {
+            Self::Exact { n } => Some(*n),
+            Self::Banded { .. } | Self::Refused { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,584 @@
+//! What is asked: a filter, a grouping and a statistic over one analysis table.
+
+use node_domain::{
+    dictionary::{Dictionary, Field, Kind, Table},
+    months::LAST_MONTH,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::problem::{Problem, ProblemKind};
+
+/// The largest query, bytes of JSON.
+pub const MAX_BYTES: usize = 64 * 1024;
+/// The most fields to group by.
+pub const MAX_BY: usize = 4;
+/// The most cells of an answer.
+pub const MAX_CELLS: u64 = 5_000;
+/// The deepest nesting of conditions.
+pub const MAX_DEPTH: usize = 8;
+/// The most conditions, nested ones included.
+pub const MAX_CONDITIONS: usize = 64;
+/// The most values of one `in`.
+pub const MAX_VALUES: usize = 500;
+
+/// A question to a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    /// Dictionary version that the fields are of, such as `1.0`.
+    pub dictionary: String,
+    /// Project under which it is asked; exploration without one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub project: Option<String>,
+    /// Analysis table, such as `cases`.
+    pub table: String,
+    /// Conditions that all must hold.
+    #[serde(rename = "where", skip_serializing_if = "Vec::is_empty", default)]
+    pub conditions: Vec<Condition>,
+    /// Fields to group by.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub by: Vec<String>,
+    /// What to compute.
+    pub statistic: Statistic,
+}
+
+/// What to compute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "raw::Statistic", into = "raw::Statistic")]
+pub enum Statistic {
+    /// Persons per group.
+    Count,
+    /// Kaplan-Meier at the cuts.
+    Survival {
+        /// Endpoint of the table.
+        endpoint: String,
+        /// Months of 365.25/12 days, increasing, 1 to 120.
+        cuts_months: Vec<u16>,
+    },
+}
+
+/// A condition on rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "raw::Condition", into = "raw::Condition")]
+pub enum Condition {
+    /// The field has one of the values.
+    In {
+        /// Field.
+        field: String,
+        /// Values.
+        values: Vec<Value>,
+    },
+    /// The field lies between two whole numbers, both included.
+    Between {
+        /// Field.
+        field: String,
+        /// Least.
+        low: i64,
+        /// Greatest.
+        high: i64,
+    },
+    /// The field is missing, or is not.
+    IsMissing {
+        /// Field.
+        field: String,
+        /// Whether it is.
+        missing: bool,
+    },
+    /// All hold.
+    All(Vec<Condition>),
+    /// At least one holds.
+    Any(Vec<Condition>),
+    /// It does not hold.
+    Not(Box<Condition>),
+}
+
+/// A value of a field: a code or a whole number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "a code (text) or a whole number")]
+pub enum Value {
+    /// A whole number.
+    Integer(i64),
+    /// A code.
+    Text(String),
+}
+
+impl Statistic {
+    /// Its name on the wire.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Survival { .. } => "survival",
+        }
+    }
+}
+
+impl Query {
+    /// Parses untrusted JSON.
+    ///
+    /// # Errors
+    /// A [`Problem`] that names the field: unknown fields, wrong types and everything beyond the protocol's bounds are refused.
+    pub fn parse(json: &[u8]) -> Result<Self, Problem> {
+        let query: Self = parse_json(json)?;
+        query.check_shape()?;
+        Ok(query)
+    }
+
+    /// The bounds that need no dictionary.
+    ///
+    /// # Errors
+    /// A [`Problem`] that names the field.
+    pub fn check_shape(&self) -> Result<(), Problem> {
+        let bad = |field: &str, detail: String| Err(ProblemKind::QueryInvalid.at(field, detail));
+        if self.by.len() > MAX_BY {
+            return bad("by", format!("{} fields to group by; at most {MAX_BY} are possible", self.by.len()));
+        }
+        for (at, field) in self.by.iter().enumerate() {
+            if self.by[..at].contains(field) {
+                return bad(&format!("by[{at}]"), "the field is named twice".to_owned());
+            }
+        }
+        if self.project.as_ref().is_some_and(|project| project.is_empty() || project.len() > 64) {
+            return bad("project", "a project's name has 1 to 64 characters".to_owned());
+        }
+        let mut conditions = 0;
+        for (at, condition) in self.conditions.iter().enumerate() {
+            condition.check_shape(&format!("where[{at}]"), 1, &mut conditions)?;
+        }
+        let Statistic::Survival { cuts_months, .. } = &self.statistic else { return Ok(()) };
+        if cuts_months.is_empty() {
+            return bad("statistic.cuts_months", "at least one cut is needed".to_owned());
+        }
+        let mut last = 0;
+        for (at, &cut) in cuts_months.iter().enumerate() {
+            if cut <= last || cut > LAST_MONTH {
+                let field = format!("statistic.cuts_months[{at}]");
+                return bad(&field, format!("cuts are months from 1 to {LAST_MONTH}, each greater than the one before"));
+            }
+            last = cut;
+        }
+        Ok(())
+    }
+
+    /// Checks every name and value against the dictionary, and the number of cells.
+    ///
+    /// # Errors
+    /// A [`Problem`] that names the field.
+    pub fn check_against<'d>(&self, dictionary: &'d Dictionary) -> Result<&'d Table, Problem> {
+        if self.dictionary != dictionary.version {
+            let detail = format!("version {} is answered here; ask with that one", dictionary.version);
+            return Err(ProblemKind::DictionaryUnsupported.at("dictionary", detail));
+        }
+        let table = dictionary
+            .table(&self.table)
+            .ok_or_else(|| ProblemKind::QueryInvalid.at("table", "there is no such analysis table; `cases` is one"))?;
+        for (at, condition) in self.conditions.iter().enumerate() {
+            condition.check_against(table, &format!("where[{at}]"))?;
+        }
+        let mut cells = 1_u64;
+        for (at, name) in self.by.iter().enumerate() {
+            let place = format!("by[{at}]");
+            let field = known(table, name, &place)?;
+            if !field.groupable {
+                return Err(ProblemKind::QueryInvalid.at(place, format!("`{name}` cannot be grouped by")));
+            }
+            cells = cells.saturating_mul(self.codes_of(field).len() as u64 + 1);
+        }
+        if let Statistic::Survival { endpoint, cuts_months } = &self.statistic {
+            if !table.endpoints.contains_key(endpoint) {
+                let known = table.endpoints.keys().cloned().collect::<Vec<_>>().join(", ");
+                return Err(ProblemKind::QueryInvalid
+                    .at("statistic.endpoint", format!("there is no such endpoint; choose one of: {known}")));
+            }
+            cells = cells.saturating_mul(cuts_months.len() as u64);
+        }
+        if cells > MAX_CELLS {
+            let detail = format!("{cells} cells; at most {MAX_CELLS} are possible: group by fewer fields or narrow `where`");
+            return Err(ProblemKind::TooManyCells.at("by", detail));
+        }
+        Ok(table)
+    }
+
+    /// The codes that groups of `field` can have, in order: the code list, or the whole numbers that top-level conditions leave.
+    #[must_use]
+    pub fn codes_of(&self, field: &Field) -> GroupCodes {
+        match &field.kind {
+            Kind::Code(list) => GroupCodes::List(list.codes.iter().map(|code| code.code.clone()).collect()),
+            Kind::Integer { minimum, maximum } => {
+                let (mut low, mut high) = (*minimum, *maximum);
+                for condition in &self.conditions {
+                    match condition {
+                        Condition::Between { field: name, low: from, high: to } if *name == field.name => {
+                            (low, high) = (low.max(*from), high.min(*to));
+                        }
+                        Condition::In { field: name, values } if *name == field.name => {
+                            let numbers = values.iter().filter_map(|value| match value {
+                                Value::Integer(number) => Some(*number),
+                                Value::Text(_) => None,
+                            });
+                            low = low.max(numbers.clone().min().unwrap_or(low));
+                            high = high.min(numbers.max().unwrap_or(high));
+                        }
+                        _ => {}
+                    }
+                }
+                GroupCodes::Range { low, high: high.max(low - 1) }
+            }
+            Kind::Date | Kind::Text => GroupCodes::List(Vec::new()),
+        }
+    }
+}
+
+/// The possible codes of a grouping field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupCodes {
+    /// Codes of a list.
+    List(Vec<String>),
+    /// Whole numbers, both ends included.
+    Range {
+        /// Least.
+        low: i64,
+        /// Greatest.
+        high: i64,
+    },
+}
+
+impl GroupCodes {
+    /// How many there are, without the missing value.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::List(codes) => codes.len(),
+            Self::Range { low, high } => usize::try_from(high - low + 1).unwrap_or(0),
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The code at `position`; `None` past the end, which is the missing value.
+    #[must_use]
+    pub fn code(&self, position: usize) -> Option<String> {
+        match self {
+            Self::List(codes) => codes.get(position).cloned(),
+            Self::Range { low, .. } if position < self.len() => {
+                i64::try_from(position).ok().map(|position| (low + position).to_string())
+            }
+            Self::Range { .. } => None,
+        }
+    }
+}
+
+/// Parses JSON of any protocol type, naming the field that is wrong.
+///
+/// # Errors
+/// [`ProblemKind::BodyTooLarge`] beyond [`MAX_BYTES`]; [`ProblemKind::BodyInvalid`] with the path otherwise.
+pub fn parse_json<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, Problem> {
+    if json.len() > MAX_BYTES {
+        return Err(ProblemKind::BodyTooLarge.because(format!("at most {MAX_BYTES} bytes are read")));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let value: T = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        ProblemKind::BodyInvalid.at(path, error.into_inner().to_string())
+    })?;
+    deserializer.end().map_err(|error| ProblemKind::BodyInvalid.because(error.to_string()))?;
+    Ok(value)
+}
+
+fn known<'t>(table: &'t Table, name: &str, place: &str) -> Result<&'t Field, Problem> {
+    table.field(name).ok_or_else(|| {
+        ProblemKind::QueryInvalid.at(place, format!("there is no field of that name in `{}`; see the dictionary", table.name))
+    })
+}
+
+impl Condition {
+    fn check_shape(&self, place: &str, depth: usize, count: &mut usize) -> Result<(), Problem> {
+        let bad = |detail: String| Err(ProblemKind::QueryInvalid.at(place, detail));
+        *count += 1;
+        if *count > MAX_CONDITIONS {
+            return bad(format!("more than {MAX_CONDITIONS} conditions"));
+        }
+        if depth > MAX_DEPTH {
+            return bad(format!("conditions are nested more than {MAX_DEPTH} deep"));
+        }
+        match self {
+            Self::In { values, .. } if values.is_empty() || values.len() > MAX_VALUES => {
+                bad(format!("`in` takes 1 to {MAX_VALUES} values"))
+            }
+            Self::Between { low, high, .. } if low > high => bad("`between` takes the lower bound first".to_owned()),
+            Self::All(inner) | Self::Any(inner) => {
+                let word = if matches!(self, Self::All(_)) { "all" } else { "any" };
+                if inner.is_empty() {
+                    return bad(format!("`{word}` takes at least one condition"));
+                }
+                for (at, condition) in inner.iter().enumerate() {
+                    condition.check_shape(&format!("{place}.{word}[{at}]"), depth + 1, count)?;
+                }
+                Ok(())
+            }
+            Self::Not(inner) => inner.check_shape(&format!("{place}.not"), depth + 1, count),
+            Self::In { .. } | Self::Between { .. } | Self::IsMissing { .. } => Ok(()),
+        }
+    }
+
+    fn check_against(&self, table: &Table, place: &str) -> Result<(), Problem> {
+        let bad = |detail: String| Err(ProblemKind::QueryInvalid.at(place, detail));
+        match self {
+            Self::All(inner) | Self::Any(inner) => {
+                let word = if matches!(self, Self::All(_)) { "all" } else { "any" };
+                for (at, condition) in inner.iter().enumerate() {
+                    condition.check_against(table, &format!("{place}.{word}[{at}]"))?;
+                }
+                Ok(())
+            }
+            Self::Not(inner) => inner.check_against(table, &format!("{place}.not")),
+            Self::In { field: name, .. } | Self::Between { field: name, .. } | Self::IsMissing { field: name, .. } => {
+                let field = known(table, name, place)?;
+                if !field.filterable {
+                    return bad(format!("`{name}` cannot be filtered by"));
+                }
+                match (self, &field.kind) {
+                    (Self::IsMissing { .. }, _) => Ok(()),
+                    (Self::Between { low, high, .. }, Kind::Integer { minimum, maximum }) => {
+                        if low < minimum || high > maximum {
+                            return bad(format!("`{name}` lies between {minimum} and {maximum}"));
+                        }
+                        Ok(())
+                    }
+                    (Self::Between { .. }, _) => bad(format!("`{name}` takes codes, not a range: use `in`")),
+                    (Self::In { values, .. }, Kind::Integer { minimum, maximum }) => {
+                        let fits = |value: &Value| matches!(value, Value::Integer(n) if (minimum..=maximum).contains(&n));
+                        if values.iter().all(fits) {
+                            return Ok(());
+                        }
+                        bad(format!("`{name}` takes whole numbers between {minimum} and {maximum}"))
+                    }
+                    (Self::In { values, .. }, Kind::Code(list)) => {
+                        let fits = |value: &Value| matches!(value, Value::Text(code) if list.position(code).is_some());
+                        if values.iter().all(fits) {
+                            return Ok(());
+                        }
+                        let codes = list.codes.iter().map(|code| code.code.as_str()).collect::<Vec<_>>().join(", ");
+                        bad(format!("`{name}` takes codes, as text: {codes}"))
+                    }
+                    (Self::In { .. }, _) => bad(format!("`{name}` cannot be filtered by")),
+                    // these have no field of their own and were handled above
+                    (Self::All(_) | Self::Any(_) | Self::Not(_), _) => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+mod raw {
+    //! The flat forms on the wire, from which the enums are made so that errors keep the path of the field.
+
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+
+    use super::Value;
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    #[schemars(rename = "Statistic")]
+    pub(super) struct Statistic {
+        kind: Kind,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        endpoint: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        cuts_months: Option<Vec<u16>>,
+    }
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "snake_case")]
+    #[schemars(rename = "StatisticKind")]
+    enum Kind {
+        Count,
+        Survival,
+    }
+
+    impl TryFrom<Statistic> for super::Statistic {
+        type Error = &'static str;
+
+        fn try_from(raw: Statistic) -> Result<Self, Self::Error> {
+            match (raw.kind, raw.endpoint, raw.cuts_months) {
+                (Kind::Count, None, None) => Ok(Self::Count),
+                (Kind::Count, ..) => Err("`count` takes neither `endpoint` nor `cuts_months`"),
+                (Kind::Survival, Some(endpoint), Some(cuts_months)) => Ok(Self::Survival { endpoint, cuts_months }),
+                (Kind::Survival, ..) => Err("`survival` needs `endpoint` and `cuts_months`"),
+            }
+        }
+    }
+
+    impl From<super::Statistic> for Statistic {
+        fn from(statistic: super::Statistic) -> Self {
+            match statistic {
+                super::Statistic::Count => Self { kind: Kind::Count, endpoint: None, cuts_months: None },
+                super::Statistic::Survival { endpoint, cuts_months } => {
+                    Self { kind: Kind::Survival, endpoint: Some(endpoint), cuts_months: Some(cuts_months) }
+                }
+            }
+        }
+    }
+
+    /// Either `field` with one of `in`, `between`, `is_missing`, or one of `all`, `any`, `not`.
+    #[derive(Serialize, Deserialize, JsonSchema, Default)]
+    #[serde(deny_unknown_fields)]
+    #[schemars(rename = "Condition")]
+    pub(super) struct Condition {
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        field: Option<String>,
+        #[serde(rename = "in", skip_serializing_if = "Option::is_none", default)]
+        values: Option<Vec<Value>>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        between: Option<[i64; 2]>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        is_missing: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        all: Option<Vec<super::Condition>>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        any: Option<Vec<super::Condition>>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        not: Option<Box<super::Condition>>,
+    }
+
+    impl TryFrom<Condition> for super::Condition {
+        type Error = &'static str;
+
+        fn try_from(raw: Condition) -> Result<Self, Self::Error> {
+            match raw {
+                Condition { field: Some(field), values: Some(values), between: None, is_missing: None, all: None, any: None, not: None } => {
+                    Ok(Self::In { field, values })
+                }
+                Condition { field: Some(field), values: None, between: Some([low, high]), is_missing: None, all: None, any: None, not: None } => {
+                    Ok(Self::Between { field, low, high })
+                }
+                Condition { field: Some(field), values: None, between: None, is_missing: Some(missing), all: None, any: None, not: None } => {
+                    Ok(Self::IsMissing { field, missing })
+                }
+                Condition { field: None, values: None, between: None, is_missing: None, all: Some(inner), any: None, not: None } => Ok(Self::All(inner)),
+                Condition { field: None, values: None, between: None, is_missing: None, all: None, any: Some(inner), not: None } => Ok(Self::Any(inner)),
+                Condition { field: None, values: None, between: None, is_missing: None, all: None, any: None, not: Some(inner) } => Ok(Self::Not(inner)),
+                _ => Err("a condition is `field` with one of `in`, `between`, `is_missing`; or one of `all`, `any`, `not`"),
+            }
+        }
+    }
+
+    impl From<super::Condition> for Condition {
+        fn from(condition: super::Condition) -> Self {
+            let empty = Self::default();
+            match condition {
+                super::Condition::In { field, values } => Self { field: Some(field), values: Some(values), ..empty },
+                super::Condition::Between { field, low, high } => Self { field: Some(field), between: Some([low, high]), ..empty },
+                super::Condition::IsMissing { field, missing } => Self { field: Some(field), is_missing: Some(missing), ..empty },
+                super::Condition::All(inner) => Self { all: Some(inner), ..empty },
+                super::Condition::Any(inner) => Self { any: Some(inner), ..empty },
+                super::Condition::Not(inner) => Self { not: Some(inner), ..empty },
+            }
+        }
+    }
+}
+
+impl JsonSchema for Statistic {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        raw::Statistic::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        raw::Statistic::json_schema(generator)
+    }
+}
+
+impl JsonSchema for Condition {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        raw::Condition::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        raw::Condition::json_schema(generator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::canonical;
+
+    const SURVIVAL: &str = r#"{"dictionary":"1.0","table":"cases","where":[{"field":"diagnosis_year","between":[2015,2020]}],
+        "by":["stage"],"statistic":{"kind":"survival","endpoint":"overall","cuts_months":[12,36,60]}}"#;
+
+    fn refused_at(json: &str) -> String {
+        let problem = Query::parse(json.as_bytes())
+            .and_then(|query| query.check_against(&Dictionary::built_in().unwrap()).map(drop))
+            .expect_err(json);
+        problem.field.unwrap_or_default()
+    }
+
+    #[test]
+    fn a_good_query_parses_and_keeps_its_canonical_form() {
+        let query = Query::parse(SURVIVAL.as_bytes()).unwrap();
+        query.check_against(&Dictionary::built_in().unwrap()).unwrap();
+        let bytes = canonical::bytes(&query).unwrap();
+        assert_eq!(Query::parse(&bytes).unwrap(), query);
+    }
+
+    #[test]
+    fn refusals_name_the_field() {
+        let with = |from: &str, to: &str| SURVIVAL.replace(from, to);
+        assert_eq!(refused_at(&with("[12,36,60]", "[-12,36]")), "statistic.cuts_months[0]");
+        assert_eq!(refused_at(&with("[12,36,60]", "[12,12]")), "statistic.cuts_months[1]");
+        assert_eq!(refused_at(&with("[12,36,60]", "[12,121]")), "statistic.cuts_months[1]");
+        assert_eq!(refused_at(&with("[12,36,60]", "[12.5]")), "statistic.cuts_months[0]");
+        assert_eq!(refused_at(&with("[12,36,60]", "[NaN]")), "statistic.cuts_months[0]");
+        assert_eq!(refused_at(&with("[12,36,60]", "[]")), "statistic.cuts_months");
+        assert_eq!(refused_at(&with("\"overall\"", "\"quality\"")), "statistic.endpoint");
+        assert_eq!(refused_at(&with("\"table\"", "\"rows\":1,\"table\"")), "rows");
+        assert_eq!(refused_at(&with("\"1.0\"", "\"9.0\"")), "dictionary");
+        assert_eq!(refused_at(&with("\"cases\"", "\"patient\"")), "table");
+        assert_eq!(refused_at(&with("[\"stage\"]", "[\"overall_days\"]")), "by[0]");
+        assert_eq!(refused_at(&with("[\"stage\"]", "[\"stage\",\"stage\"]")), "by[1]");
+        assert_eq!(refused_at(&with("[\"stage\"]", "[\"a\",\"b\",\"c\",\"d\",\"e\"]")), "by");
+        assert_eq!(refused_at(&with("[2015,2020]", "[2020,2015]")), "where[0]");
+        assert_eq!(refused_at(&with("[2015,2020]", "[2015,9999]")), "where[0]");
+        assert_eq!(refused_at(&with("diagnosis_year", "birth_date")), "where[0]");
+        assert_eq!(refused_at(&with("\"between\":[2015,2020]", "\"is\":1")), "where[0].is");
+    }
+
+    #[test]
+    fn ten_thousand_groups_are_too_many() {
+        let query = SURVIVAL.replace("[\"stage\"]", "[\"toronto_schema\",\"toronto_stage\",\"basis\"]");
+        assert_eq!(refused_at(&query), "by");
+    }
+
+    #[test]
+    fn nesting_bombs_are_refused_at_any_depth() {
+        for depth in [9, 100, 1_000, 5_000] {
+            let bomb = format!("{}{{\"field\":\"sex\",\"is_missing\":true}}{}", "{\"not\":".repeat(depth), "}".repeat(depth));
+            let query = SURVIVAL.replace("{\"field\":\"diagnosis_year\",\"between\":[2015,2020]}", &bomb);
+            assert!(Query::parse(query.as_bytes()).is_err(), "{depth}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Query::parse(&bytes);
+        }
+
+        #[test]
+        fn a_damaged_query_never_panics(at in 0..SURVIVAL.len(), byte in any::<u8>()) {
+            let mut bytes = SURVIVAL.as_bytes().to_vec();
+            bytes[at] = byte;
+            if let Ok(query) = Query::parse(&bytes) {
+                let _ = query.check_against(&Dictionary::built_in().unwrap());
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The frequency table: what the engine counts and every statistic is computed from.
+
+/// GROUP BY of a few coded columns. Exact and confidential until disclosure control has opened it.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct FrequencyTable {
+    /// One entry per combination of group codes, dense, in row-major order of the query's `by`.
+    pub groups: Vec<GroupTotal>,
+    /// Times and causes, sorted by group, then day, then cause; empty unless the query asks for a survival endpoint.
+    pub times: Vec<TimeCount>,
+}
+
+/// Totals of one group.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct GroupTotal {
+    /// Rows: cases in the table `cases`.
+    pub rows: u64,
+    /// Distinct persons.
+    pub persons: u64,
+    /// Sum of the record keys of the distinct persons, modulo 2^64; zero unless keys were asked for.
+    pub key_sum: u64,
+    /// Rows that lack the days of the endpoint asked for.
+    pub missing_time: u64,
+}
+
+/// Rows of one group that ended on one day for one cause.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TimeCount {
+    /// Position in [`FrequencyTable::groups`].
+    pub group: u32,
+    /// Whole days from diagnosis.
+    pub day: u16,
+    /// 0 censored; otherwise the position of the cause in the endpoint's code list.
+    pub cause: u8,
+    /// Rows.
+    pub rows: u32,
+}
+
+impl FrequencyTable {
+    /// The times of one group.
+    #[must_use]
+    pub fn times_of(&self, group: usize) -> &[TimeCount] {
+        let start = self.times.partition_point(|time| (time.group as usize) < group);
+        let end = self.times.partition_point(|time| (time.group as usize) <= group);
+        self.times.get(start..end).unwrap_or_default()
+    }
+}
