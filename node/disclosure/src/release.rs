@@ -161,7 +161,7 @@ mod tests {
 
     fn survival(times: &[TimeCount], cuts: &[u16]) -> SurvivalGroup {
         let persons: u64 = times.iter().map(|time| u64::from(time.rows)).sum();
-        let groups = vec![GroupTotal { rows: persons, persons, key_sum: 0, missing_time: 0 }];
+        let groups = vec![GroupTotal { rows: persons, persons, ..GroupTotal::default() }];
         let sealed = Confidential::seal(FrequencyTable { groups, times: times.to_vec() }, SAFEGUARDS);
         let statistic = Statistic::Survival { endpoint: "event_free".into(), cuts_months: cuts.to_vec() };
         match release(&query(statistic), &[GroupKey::new()], sealed).0 {

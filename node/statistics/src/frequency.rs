@@ -20,6 +20,28 @@ pub struct GroupTotal {
     pub key_sum: u64,
     /// Rows that lack the days of the endpoint asked for.
     pub missing_time: u64,
+    /// Moments of a whole-number field; empty unless one was asked for.
+    pub moments: Moments,
+}
+
+/// Sums of a whole-number field over the rows that have it.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Moments {
+    /// Rows with a value.
+    pub n: u64,
+    /// Sum of the values.
+    pub sum: u64,
+    /// Sum of their squares.
+    pub sum_of_squares: u128,
+}
+
+impl Moments {
+    /// Adds one value.
+    pub fn add(&mut self, value: u16) {
+        self.n += 1;
+        self.sum += u64::from(value);
+        self.sum_of_squares += u128::from(value) * u128::from(value);
+    }
 }
 
 /// Rows of one group that ended on one day for one cause.

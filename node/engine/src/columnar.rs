@@ -1,0 +1,309 @@
+//! The embedded back end: one pass over columns in memory, a block at a time.
+
+use node_disclosure::confidential::Confidential;
+use node_domain::dictionary::Kind;
+use node_policy::permit::Permitted;
+use node_protocol::{
+    answer::GroupKey,
+    query::{Query, Statistic},
+};
+use node_snapshot::{
+    columns::{Column, Columns, MISSING_NUMBER},
+    shelf::Snapshot,
+};
+use node_statistics::frequency::{FrequencyTable, GroupTotal, TimeCount};
+
+use crate::{filter::Filter, grouping::Grouping};
+
+/// Rows per block: mask, groups and the columns of a few conditions stay in the first-level cache.
+const BLOCK: usize = 4096;
+/// Up to this many groups, one compare pass per group beats scattered counting.
+const COMPARE_PASSES: usize = 24;
+/// Up to this many (group, day, cause) counters they are kept in an array; beyond, the rows are sorted.
+const DENSE_TIMES: usize = 4 << 20;
+
+/// A query that cannot be run on this snapshot; the dictionary check makes this a fault of the snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum TabulateError {
+    /// No such table in the snapshot.
+    #[error("the snapshot has no table `{0}`")]
+    Table(String),
+    /// No such column, or of another type.
+    #[error("the snapshot's column `{0}` is not as the dictionary says")]
+    Field(String),
+}
+
+/// What is counted beside rows and persons.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Measures<'q> {
+    /// Whether record keys are summed, for cell-key perturbation.
+    pub record_keys: bool,
+    /// A whole-number field whose sum and sum of squares are taken.
+    pub moments_of: Option<&'q str>,
+}
+
+/// The exact table of a permitted query, sealed, with the keys of its groups.
+///
+/// # Errors
+/// Where the snapshot lacks a column that the dictionary promises.
+///
+/// # Privacy
+/// The table may tell single patients apart; only disclosure control opens it.
+pub fn tabulate(
+    snapshot: &Snapshot,
+    permitted: &Permitted<'_, Query>,
+    measures: Measures<'_>,
+) -> Result<(Vec<GroupKey>, Confidential<FrequencyTable>), TabulateError> {
+    let query = permitted.query();
+    let columns = snapshot.table(&query.table).ok_or_else(|| TabulateError::Table(query.table.clone()))?;
+    let plan = Plan::of(permitted, columns, measures)?;
+    let table = plan.run();
+    Ok((plan.grouping.keys(), Confidential::seal(table, permitted.safeguards())))
+}
+
+struct Plan<'c> {
+    columns: &'c Columns,
+    filter: Filter<'c>,
+    grouping: Grouping<'c>,
+    endpoint: Option<Endpoint<'c>>,
+    record_keys: Option<&'c [u32]>,
+    moments_of: Option<&'c [u16]>,
+}
+
+struct Endpoint<'c> {
+    days: &'c [u16],
+    causes: &'c [u8],
+    /// Number of causes with `censored`, which is the first; the missing cause follows them.
+    cause_count: u8,
+}
+
+impl<'c> Plan<'c> {
+    fn of(
+        permitted: &Permitted<'_, Query>,
+        columns: &'c Columns,
+        measures: Measures<'_>,
+    ) -> Result<Self, TabulateError> {
+        let (query, table) = (permitted.query(), permitted.table());
+        let numbers = |name: &str| match columns.column(name) {
+            Some(Column::Numbers(numbers)) => Ok(numbers.as_slice()),
+            _ => Err(TabulateError::Field(name.to_owned())),
+        };
+        let endpoint = match &query.statistic {
+            Statistic::Count => None,
+            Statistic::Survival { endpoint, .. } => {
+                let absent = || TabulateError::Field(endpoint.clone());
+                let names = table.endpoints.get(endpoint).ok_or_else(absent)?;
+                let Some(Column::Codes(causes)) = columns.column(&names.event) else { return Err(absent()) };
+                let Some(Kind::Code(list)) = table.field(&names.event).map(|field| &field.kind) else {
+                    return Err(absent());
+                };
+                let cause_count = u8::try_from(list.codes.len()).map_err(|_| absent())?;
+                Some(Endpoint { days: numbers(&names.days)?, causes, cause_count })
+            }
+        };
+        Ok(Self {
+            columns,
+            filter: Filter::of(query, table, columns)?,
+            grouping: Grouping::of(query, table, columns)?,
+            endpoint,
+            record_keys: measures.record_keys.then(|| columns.record_keys()),
+            moments_of: measures.moments_of.map(numbers).transpose()?,
+        })
+    }
+
+    fn run(&self) -> FrequencyTable {
+        let mut tally = Tally::new(self);
+        let mut mask = [0_u8; BLOCK];
+        let mut groups = [0_u32; BLOCK];
+        let mut start = 0;
+        while start < self.columns.rows() {
+            let length = BLOCK.min(self.columns.rows() - start);
+            let mask = &mut mask[..length];
+            mask.fill(1);
+            self.filter.narrow(start, mask);
+            match self.grouping.single_codes().filter(|_| tally.is_plain()) {
+                Some(codes) => tally.count_codes(&codes[start..start + length], mask),
+                None => {
+                    let groups = &mut groups[..length];
+                    self.grouping.assign(start, groups);
+                    tally.count(start, groups, mask);
+                }
+            }
+            start += length;
+        }
+        tally.finish()
+    }
+
+    /// Whether one row is counted: it passes the filter and has the time that the endpoint needs.
+    fn counts(&self, row: usize) -> bool {
+        let mut one = [1];
+        self.filter.narrow(row, &mut one);
+        one[0] == 1 && self.endpoint.as_ref().is_none_or(|endpoint| endpoint.has_time(row))
+    }
+}
+
+impl Endpoint<'_> {
+    fn has_time(&self, row: usize) -> bool {
+        self.days[row] != MISSING_NUMBER && self.causes[row] < self.cause_count
+    }
+}
+
+/// The counters of one run.
+struct Tally<'p, 'c> {
+    plan: &'p Plan<'c>,
+    totals: Vec<GroupTotal>,
+    /// Rows per group: as many counters as groups and one for the rows that are not counted.
+    rows: Vec<u64>,
+    times: Times,
+}
+
+enum Times {
+    None,
+    /// Counter of (group, day, cause) in row-major order.
+    Dense { days: usize, counters: Vec<u32> },
+    /// One (group, day, cause) per row, to be sorted.
+    Listed(Vec<(u32, u16, u8)>),
+}
+
+impl<'p, 'c> Tally<'p, 'c> {
+    fn new(plan: &'p Plan<'c>) -> Self {
+        let groups = plan.grouping.groups();
+        let times = match &plan.endpoint {
+            None => Times::None,
+            Some(endpoint) => {
+                let last = endpoint.days.iter().map(|day| if *day == MISSING_NUMBER { 0 } else { *day }).max();
+                let days = usize::from(last.unwrap_or(0)) + 1;
+                let size = groups * days * usize::from(endpoint.cause_count);
+                if size <= DENSE_TIMES { Times::Dense { days, counters: vec![0; size] } } else { Times::Listed(Vec::new()) }
+            }
+        };
+        Self { plan, totals: vec![GroupTotal::default(); groups], rows: vec![0; groups + 1], times }
+    }
+
+    /// Whether only rows and persons are counted.
+    fn is_plain(&self) -> bool {
+        matches!(self.times, Times::None) && self.plan.record_keys.is_none() && self.plan.moments_of.is_none()
+    }
+
+    /// Counts rows whose group is one byte: one compare pass per group, each a vector sum.
+    fn count_codes(&mut self, codes: &[u8], mask: &[u8]) {
+        let groups = self.totals.len();
+        if groups > COMPARE_PASSES {
+            for (code, pass) in codes.iter().zip(mask) {
+                self.rows[usize::from(*code)] += u64::from(*pass);
+            }
+            return;
+        }
+        for (group, rows) in (0_u8..).zip(&mut self.rows[..groups]) {
+            // a byte counter cannot overflow in 255 rows
+            for (codes, mask) in codes.chunks(255).zip(mask.chunks(255)) {
+                let sum = codes.iter().zip(mask).map(|(code, pass)| u8::from(*code == group) & pass).sum::<u8>();
+                *rows += u64::from(sum);
+            }
+        }
+    }
+
+    fn count(&mut self, start: usize, groups: &[u32], mask: &[u8]) {
+        let plan = self.plan;
+        if let Some(endpoint) = &plan.endpoint {
+            let causes = usize::from(endpoint.cause_count);
+            for (at, (group, pass)) in groups.iter().zip(mask).enumerate().filter(|(_, (_, pass))| **pass == 1) {
+                debug_assert_eq!(*pass, 1);
+                let (row, group) = (start + at, *group);
+                if !endpoint.has_time(row) {
+                    self.totals[group as usize].missing_time += 1;
+                    continue;
+                }
+                let (day, cause) = (endpoint.days[row], endpoint.causes[row]);
+                match &mut self.times {
+                    Times::Dense { days, counters } => {
+                        counters[(group as usize * *days + usize::from(day)) * causes + usize::from(cause)] += 1;
+                    }
+                    Times::Listed(list) => list.push((group, day, cause)),
+                    Times::None => {}
+                }
+                self.rows[group as usize] += 1;
+            }
+        } else {
+            let bin = u32::try_from(self.totals.len()).unwrap_or(u32::MAX);
+            for (group, pass) in groups.iter().zip(mask) {
+                let group = if *pass == 1 { *group } else { bin };
+                self.rows[group as usize] += 1;
+            }
+        }
+        if plan.record_keys.is_some() || plan.moments_of.is_some() {
+            for (at, group) in groups.iter().enumerate().filter(|(at, _)| mask[*at] == 1) {
+                let row = start + at;
+                if plan.endpoint.as_ref().is_some_and(|endpoint| !endpoint.has_time(row)) {
+                    continue;
+                }
+                let total = &mut self.totals[*group as usize];
+                if let Some(keys) = plan.record_keys {
+                    total.key_sum += u64::from(keys[row]);
+                }
+                if let Some(value) = plan.moments_of.map(|numbers| numbers[row]).filter(|n| *n != MISSING_NUMBER) {
+                    total.moments.add(value);
+                }
+            }
+        }
+    }
+
+    fn finish(mut self) -> FrequencyTable {
+        for (total, rows) in self.totals.iter_mut().zip(&self.rows) {
+            total.rows = *rows;
+            total.persons = *rows;
+        }
+        self.count_persons_once();
+        FrequencyTable { groups: self.totals, times: self.times.sorted(&self.plan.endpoint) }
+    }
+
+    /// Takes back the rows of persons who were already counted in the same group. They are few: second tumours.
+    fn count_persons_once(&mut self) {
+        let plan = self.plan;
+        for repeat in plan.columns.repeats() {
+            if !plan.counts(repeat.row) {
+                continue;
+            }
+            let group = plan.grouping.group_of(repeat.row);
+            let earlier = |row: &usize| plan.grouping.group_of(*row) == group && plan.counts(*row);
+            if (repeat.first..repeat.row).any(|row| earlier(&row)) {
+                let total = &mut self.totals[group as usize];
+                total.persons -= 1;
+                if let Some(keys) = plan.record_keys {
+                    total.key_sum -= u64::from(keys[repeat.row]);
+                }
+            }
+        }
+    }
+}
+
+impl Times {
+    fn sorted(self, endpoint: &Option<Endpoint<'_>>) -> Vec<TimeCount> {
+        match (self, endpoint) {
+            (Self::Dense { days, counters }, Some(endpoint)) => {
+                let causes = usize::from(endpoint.cause_count);
+                let mut times = Vec::new();
+                for (group, of_group) in (0_u32..).zip(counters.chunks_exact(days * causes)) {
+                    for (day, of_day) in (0_u16..).zip(of_group.chunks_exact(causes)) {
+                        let counted = (0_u8..).zip(of_day).filter(|(_, rows)| **rows > 0);
+                        times.extend(counted.map(|(cause, rows)| TimeCount { group, day, cause, rows: *rows }));
+                    }
+                }
+                times
+            }
+            (Self::Listed(mut list), _) => {
+                list.sort_unstable();
+                list.chunk_by(|a, b| a == b)
+                    .map(|same| {
+                        let (group, day, cause) = same[0];
+                        TimeCount { group, day, cause, rows: u32::try_from(same.len()).unwrap_or(u32::MAX) }
+                    })
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! The groups of a query: which combinations of codes there are, and which one a row belongs to.
+
+use node_domain::dictionary::{Kind, Table};
+use node_protocol::{
+    answer::GroupKey,
+    query::{GroupCodes, Query},
+};
+use node_snapshot::columns::{Column, Columns, MISSING_NUMBER};
+
+use crate::columnar::TabulateError;
+
+/// Dense group numbers in row-major order of the query's `by`, with the missing value last in each field.
+pub(crate) struct Grouping<'c> {
+    axes: Vec<Axis<'c>>,
+    groups: usize,
+}
+
+struct Axis<'c> {
+    field: String,
+    codes: GroupCodes,
+    column: &'c Column,
+    /// Least whole number of a range; 0 for codes.
+    low: u16,
+    size: u32,
+    stride: u32,
+}
+
+impl<'c> Grouping<'c> {
+    pub(crate) fn of(query: &Query, table: &Table, columns: &'c Columns) -> Result<Self, TabulateError> {
+        let mut axes = Vec::with_capacity(query.by.len());
+        let mut stride = 1_u32;
+        for name in query.by.iter().rev() {
+            let missing = || TabulateError::Field(name.clone());
+            let field = table.field(name).ok_or_else(missing)?;
+            let column = columns.column(name).ok_or_else(missing)?;
+            let codes = query.codes_of(field);
+            let low = match (&codes, &field.kind) {
+                (GroupCodes::Range { low, .. }, Kind::Integer { .. }) => u16::try_from(*low).map_err(|_| missing())?,
+                _ => 0,
+            };
+            let size = u32::try_from(codes.len() + 1).map_err(|_| missing())?;
+            axes.push(Axis { field: name.clone(), codes, column, low, size, stride });
+            stride = stride.checked_mul(size).ok_or_else(missing)?;
+        }
+        axes.reverse();
+        Ok(Self { axes, groups: stride as usize })
+    }
+
+    /// How many groups there are.
+    pub(crate) fn groups(&self) -> usize {
+        self.groups
+    }
+
+    /// The keys of all groups in order.
+    pub(crate) fn keys(&self) -> Vec<GroupKey> {
+        (0..self.groups)
+            .map(|group| {
+                let position = |axis: &Axis<'_>| group / axis.stride as usize % axis.size as usize;
+                self.axes.iter().map(|axis| (axis.field.clone(), axis.codes.code(position(axis)))).collect()
+            })
+            .collect()
+    }
+
+    /// Writes the group of each row from `start` on into `into`.
+    pub(crate) fn assign(&self, start: usize, into: &mut [u32]) {
+        into.fill(0);
+        for axis in &self.axes {
+            let end = start + into.len();
+            match axis.column {
+                Column::Codes(codes) => {
+                    for (group, code) in into.iter_mut().zip(&codes[start..end]) {
+                        *group += u32::from(*code) * axis.stride;
+                    }
+                }
+                Column::Numbers(numbers) => {
+                    let missing = axis.size - 1;
+                    for (group, number) in into.iter_mut().zip(&numbers[start..end]) {
+                        // a number outside the range is excluded by the filter that set the range
+                        let position = u32::from(number.wrapping_sub(axis.low)).min(missing);
+                        let position = if *number == MISSING_NUMBER { missing } else { position };
+                        *group += position * axis.stride;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The group of one row.
+    pub(crate) fn group_of(&self, row: usize) -> u32 {
+        let mut one = [0];
+        self.assign(row, &mut one);
+        one[0]
+    }
+
+    /// The one coded column that alone makes the groups, if so: then group numbers are its bytes.
+    pub(crate) fn single_codes(&self) -> Option<&'c [u8]> {
+        match self.axes.as_slice() {
+            [Axis { column: Column::Codes(codes), .. }] => Some(codes),
+            _ => None,
+        }
+    }
+}
