@@ -5,7 +5,7 @@ use node_domain::{digest::Digest, node_id::NodeId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{answer::Answer, canonical, query::Query, release::Safeguards, study::StudyId};
+use crate::{answer::Answer, canonical, outgoing::Outgoing, query::Query, release::Safeguards, study::StudyId};
 
 /// The protocol version that this build speaks.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -46,6 +46,8 @@ pub struct AnswerStatement<A = Answer> {
     /// When it was made.
     pub issued: DateTime<Utc>,
 }
+
+impl<A: Outgoing> Outgoing for AnswerStatement<A> {}
 
 /// The head of a node's audit chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
