@@ -51,13 +51,13 @@ impl Ladder {
             // month 0 is the start: nothing has happened yet
             let ended = if cut == 0 { 0 } else { times.partition_point(|time| u32::from(time.day) < first_day_after(cut)) };
             for time in times[..ended].iter().filter(|time| time.cause > 0) {
-                events[usize::from(time.cause) - 1][month] += u64::from(time.rows);
+                events[usize::from(time.cause) - 1][month] += u64::from(time.persons);
             }
             let still = times.partition_point(|time| u32::from(time.day) < first_day_from(cut));
-            at_risk[month] = times[still..].iter().map(|time| u64::from(time.rows)).sum();
+            at_risk[month] = times[still..].iter().map(|time| u64::from(time.persons)).sum();
         }
         for time in times.iter().filter(|time| time.cause > 0) {
-            events[usize::from(time.cause) - 1][months] += u64::from(time.rows);
+            events[usize::from(time.cause) - 1][months] += u64::from(time.persons);
         }
         Self { events, at_risk }
     }
@@ -79,7 +79,7 @@ mod tests {
     const DEFAULT: Safeguards = Safeguards { persons: 5, events: 3, at_risk: 10 };
 
     fn times(rows: &[(u16, u8, u32)]) -> Vec<TimeCount> {
-        rows.iter().map(|&(day, cause, rows)| TimeCount { group: 0, day, cause, rows }).collect()
+        rows.iter().map(|&(day, cause, rows)| TimeCount { group: 0, day, cause, persons: rows }).collect()
     }
 
     #[test]

@@ -160,7 +160,7 @@ mod tests {
     }
 
     fn survival(times: &[TimeCount], cuts: &[u16]) -> SurvivalGroup {
-        let persons: u64 = times.iter().map(|time| u64::from(time.rows)).sum();
+        let persons: u64 = times.iter().map(|time| u64::from(time.persons)).sum();
         let groups = vec![GroupTotal { rows: persons, persons, ..GroupTotal::default() }];
         let sealed = Confidential::seal(FrequencyTable { groups, times: times.to_vec() }, SAFEGUARDS);
         let statistic = Statistic::Survival { endpoint: "event_free".into(), cuts_months: cuts.to_vec() };
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn fewer_than_the_threshold_release_nothing_but_a_band() {
-        let group = survival(&[TimeCount { group: 0, day: 100, cause: 1, rows: 4 }], &[12, 60]);
+        let group = survival(&[TimeCount { group: 0, day: 100, cause: 1, persons: 4 }], &[12, 60]);
         assert_eq!(group.persons, Cell::Banded { low: 0, high: 4 });
         assert!(group.cuts.is_empty());
     }
@@ -208,7 +208,7 @@ mod tests {
     }
 
     fn times(rows: Rows) -> Vec<TimeCount> {
-        rows.into_iter().map(|((day, cause), rows)| TimeCount { group: 0, day, cause, rows }).collect()
+        rows.into_iter().map(|((day, cause), rows)| TimeCount { group: 0, day, cause, persons: rows }).collect()
     }
 
     fn cut_list() -> impl Strategy<Value = Vec<u16>> {
@@ -244,7 +244,7 @@ mod tests {
                 known.extend(learnt(&group));
                 answers.push(group);
             }
-            let total: u64 = times.iter().filter(|time| time.cause > 0).map(|time| u64::from(time.rows)).sum();
+            let total: u64 = times.iter().filter(|time| time.cause > 0).map(|time| u64::from(time.persons)).sum();
             if known.len() > 1 {
                 known.push((u16::MAX, total));
             }

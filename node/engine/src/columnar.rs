@@ -207,8 +207,7 @@ impl<'p, 'c> Tally<'p, 'c> {
         let plan = self.plan;
         if let Some(endpoint) = &plan.endpoint {
             let causes = usize::from(endpoint.cause_count);
-            for (at, (group, pass)) in groups.iter().zip(mask).enumerate().filter(|(_, (_, pass))| **pass == 1) {
-                debug_assert_eq!(*pass, 1);
+            for (at, group) in groups.iter().enumerate().filter(|(at, _)| mask[*at] == 1) {
                 let (row, group) = (start + at, *group);
                 if !endpoint.has_time(row) {
                     self.totals[group as usize].missing_time += 1;
@@ -257,7 +256,8 @@ impl<'p, 'c> Tally<'p, 'c> {
         FrequencyTable { groups: self.totals, times: self.times.sorted(&self.plan.endpoint) }
     }
 
-    /// Takes back the rows of persons who were already counted in the same group. They are few: second tumours.
+    /// Takes back the rows of persons who were already counted in the same group, also from their life table: of several tumours
+    /// the first counts. They are few.
     fn count_persons_once(&mut self) {
         let plan = self.plan;
         for repeat in plan.columns.repeats() {
@@ -269,6 +269,9 @@ impl<'p, 'c> Tally<'p, 'c> {
             if (repeat.first..repeat.row).any(|row| earlier(&row)) {
                 let total = &mut self.totals[group as usize];
                 total.persons -= 1;
+                if let Some(endpoint) = &plan.endpoint {
+                    self.times.take_back(group, endpoint, repeat.row);
+                }
                 if let Some(keys) = plan.record_keys {
                     total.key_sum -= u64::from(keys[repeat.row]);
                 }
@@ -278,6 +281,22 @@ impl<'p, 'c> Tally<'p, 'c> {
 }
 
 impl Times {
+    fn take_back(&mut self, group: u32, endpoint: &Endpoint<'_>, row: usize) {
+        let (day, cause) = (endpoint.days[row], endpoint.causes[row]);
+        match self {
+            Self::Dense { days, counters } => {
+                let causes = usize::from(endpoint.cause_count);
+                counters[(group as usize * *days + usize::from(day)) * causes + usize::from(cause)] -= 1;
+            }
+            Self::Listed(list) => {
+                if let Some(place) = list.iter().position(|known| *known == (group, day, cause)) {
+                    list.swap_remove(place);
+                }
+            }
+            Self::None => {}
+        }
+    }
+
     fn sorted(self, endpoint: &Option<Endpoint<'_>>) -> Vec<TimeCount> {
         match (self, endpoint) {
             (Self::Dense { days, counters }, Some(endpoint)) => {
@@ -285,8 +304,8 @@ impl Times {
                 let mut times = Vec::new();
                 for (group, of_group) in (0_u32..).zip(counters.chunks_exact(days * causes)) {
                     for (day, of_day) in (0_u16..).zip(of_group.chunks_exact(causes)) {
-                        let counted = (0_u8..).zip(of_day).filter(|(_, rows)| **rows > 0);
-                        times.extend(counted.map(|(cause, rows)| TimeCount { group, day, cause, rows: *rows }));
+                        let counted = (0_u8..).zip(of_day).filter(|(_, persons)| **persons > 0);
+                        times.extend(counted.map(|(cause, persons)| TimeCount { group, day, cause, persons: *persons }));
                     }
                 }
                 times
@@ -296,7 +315,7 @@ impl Times {
                 list.chunk_by(|a, b| a == b)
                     .map(|same| {
                         let (group, day, cause) = same[0];
-                        TimeCount { group, day, cause, rows: u32::try_from(same.len()).unwrap_or(u32::MAX) }
+                        TimeCount { group, day, cause, persons: u32::try_from(same.len()).unwrap_or(u32::MAX) }
                     })
                     .collect()
             }

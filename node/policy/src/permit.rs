@@ -60,7 +60,29 @@ pub enum Role {
     Auditor,
 }
 
+impl std::str::FromStr for Role {
+    type Err = Problem;
+
+    fn from_str(name: &str) -> Result<Self, Problem> {
+        let roles = [Self::Operator, Self::Steward, Self::Researcher, Self::Committee, Self::Auditor];
+        let unknown = || ProblemKind::RoleForbidden.because("there is no such role");
+        roles.into_iter().find(|role| role.name() == name).ok_or_else(unknown)
+    }
+}
+
 impl Role {
+    /// Its name on the wire and in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Steward => "steward",
+            Self::Researcher => "researcher",
+            Self::Committee => "committee",
+            Self::Auditor => "auditor",
+        }
+    }
+
     /// Whether the role may send queries: operators and auditors look after the node, they do not study its data.
     #[must_use]
     pub fn may_query(self) -> bool {

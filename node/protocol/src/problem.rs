@@ -122,8 +122,6 @@ problems! {
     AnswerInvalid = "answer-invalid", 502, "The answer is not validly signed by that node";
     /// The answer is to another query, of another study or by another node.
     AnswerMismatch = "answer-mismatch", 502, "The answer is not to the query that was asked";
-    /// A second answer differs from the first.
-    AnswerChanged = "answer-changed", 502, "The node gave two different answers to one study";
 }
 
 impl ProblemKind {

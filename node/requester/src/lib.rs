@@ -1,1 +1,8 @@
-//! .
+//! Asks peers: fans a study out, verifies what comes back, pools it, and goes on after a restart.
+//!
+//! The only crate that dials out. Never sees a row, and believes no answer that is not signed by the node it asked.
+
+pub mod gossip;
+pub mod peer;
+pub mod pool;
+pub mod study;

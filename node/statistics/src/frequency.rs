@@ -44,7 +44,7 @@ impl Moments {
     }
 }
 
-/// Rows of one group that ended on one day for one cause.
+/// Persons of one group whose time ended on one day for one cause; of several rows of a person the first counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TimeCount {
     /// Position in [`FrequencyTable::groups`].
@@ -53,8 +53,8 @@ pub struct TimeCount {
     pub day: u16,
     /// 0 censored; otherwise the position of the cause in the endpoint's code list.
     pub cause: u8,
-    /// Rows.
-    pub rows: u32,
+    /// Persons.
+    pub persons: u32,
 }
 
 impl FrequencyTable {

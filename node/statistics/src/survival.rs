@@ -46,7 +46,7 @@ pub struct Point {
 /// `times` are the group's, sorted by day. Events after the last cut are not in it.
 #[must_use]
 pub fn share(times: &[TimeCount], cuts: &[u16]) -> Vec<Interval> {
-    let mut at_risk: u64 = times.iter().map(|time| u64::from(time.rows)).sum();
+    let mut at_risk: u64 = times.iter().map(|time| u64::from(time.persons)).sum();
     let mut rest = times;
     let mut from_month = 0;
     let mut table = Vec::with_capacity(cuts.len());
@@ -68,7 +68,7 @@ pub fn share(times: &[TimeCount], cuts: &[u16]) -> Vec<Interval> {
         for day in inside.chunk_by(|a, b| a.day == b.day) {
             let (mut events, mut withdrawn) = (0, 0);
             for time in day {
-                *(if time.cause == 0 { &mut withdrawn } else { &mut events }) += u64::from(time.rows);
+                *(if time.cause == 0 { &mut withdrawn } else { &mut events }) += u64::from(time.persons);
             }
             if events > 0 {
                 interval.factor *= 1.0 - events as f64 / at_risk as f64;
@@ -244,7 +244,7 @@ mod tests {
         let mut days = days.to_vec();
         days.sort_unstable();
         days.chunk_by(|a, b| a == b)
-            .map(|same| TimeCount { group: 0, day: same[0].0, cause: same[0].1, rows: u32::try_from(same.len()).unwrap() })
+            .map(|same| TimeCount { group: 0, day: same[0].0, cause: same[0].1, persons: u32::try_from(same.len()).unwrap() })
             .collect()
     }
 

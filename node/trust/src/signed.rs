@@ -120,6 +120,17 @@ pub fn verify_offline(compact: &str, roster: &Roster) -> Result<Verified, Proble
     open(compact, roster).map(|(_, verified)| verified)
 }
 
+/// The content of an answer that was verified when it came and has been in this node's own keeping since.
+///
+/// # Errors
+/// [`ProblemKind::AnswerInvalid`] where it is no answer.
+pub fn read_kept(compact: &str) -> Result<AnswerStatement, Problem> {
+    let invalid = || ProblemKind::AnswerInvalid.because("the kept answer is damaged");
+    let payload = compact.split('.').nth(1).ok_or_else(invalid)?;
+    let bytes = URL_SAFE_NO_PAD.decode(payload).map_err(|_| invalid())?;
+    serde_json::from_slice(&bytes).map_err(|_| invalid())
+}
+
 fn open<'r>(compact: &str, roster: &'r Roster) -> Result<(&'r Member, Verified), Problem> {
     let invalid = |what: &str| ProblemKind::AnswerInvalid.because(what);
     if compact.len() > MAX_SIGNED {

@@ -166,7 +166,9 @@ proptest! {
                     groups[group].missing_time += 1;
                     continue;
                 }
-                *times.entry((u32::try_from(group).unwrap(), day, cause)).or_default() += 1;
+                if !seen.contains(&(group, persons[row])) {
+                    *times.entry((u32::try_from(group).unwrap(), day, cause)).or_default() += 1;
+                }
             }
             groups[group].rows += 1;
             if seen.insert((group, persons[row])) {
@@ -181,7 +183,7 @@ proptest! {
             }
         }
         let times: Vec<TimeCount> =
-            times.into_iter().map(|((group, day, cause), rows)| TimeCount { group, day, cause, rows }).collect();
+            times.into_iter().map(|((group, day, cause), rows)| TimeCount { group, day, cause, persons: rows }).collect();
         let expected = FrequencyTable { groups: groups.clone(), times: times.clone() };
         prop_assert!(table == expected, "with measures");
         for group in &mut groups {

@@ -1,0 +1,300 @@
+//! Studies: one query to many nodes at once, again until the deadline, across restarts.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::TimeDelta;
+use node_domain::{clock::Clock, digest::Digest, node_id::NodeId};
+use node_protocol::{
+    canonical,
+    envelope::AnswerRequest,
+    problem::{Problem, ProblemKind},
+    query::Query,
+    study::{NodeState, Status, Study, StudyId},
+};
+use node_store::{
+    Store, StoreError,
+    studies::{StoredNode, StoredStudy},
+};
+use node_trust::{
+    keys::SigningKey,
+    signed::{self, Verified},
+    token::{Claims, Confirmation, MAX_LIFE_S, issue},
+};
+use tokio::task::JoinSet;
+
+use crate::{
+    peer::{Peers, body, problem_of},
+    pool,
+};
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// One attempt at one node.
+    pub attempt: Duration,
+    /// Pause before the second round; doubled each round up to a minute.
+    pub pause: Duration,
+}
+
+/// Randomness as an argument: 128 bits for each study and token.
+pub type Draw = dyn Fn() -> u128 + Send + Sync;
+
+/// The asking side of a node.
+pub struct Requester {
+    /// This node.
+    pub node: NodeId,
+    /// Its signing key.
+    pub key: Arc<SigningKey>,
+    /// Connections.
+    pub peers: Peers,
+    /// What is remembered.
+    pub store: Store,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub draw: Box<Draw>,
+    /// How long things may take.
+    pub timing: Timing,
+}
+
+/// A study that cannot be begun or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StudyError {
+    /// The request is not acceptable.
+    #[error(transparent)]
+    Problem(#[from] Problem),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Who asks at this node.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    /// Pseudonym.
+    pub subject: String,
+    /// Role.
+    pub role: String,
+}
+
+impl Requester {
+    /// Remembers a new study. Nothing is sent before [`Self::pursue`].
+    ///
+    /// # Errors
+    /// Where a named node is no active member, or the store fails.
+    pub async fn begin(
+        &self,
+        asker: Asker,
+        query: Query,
+        nodes: &[NodeId],
+        lasting: TimeDelta,
+    ) -> Result<StudyId, StudyError> {
+        let roster = self.peers.tls().roster.load();
+        let active: Vec<NodeId> = roster.active().map(|member| member.node.clone()).collect();
+        if let Some(stranger) = nodes.iter().find(|node| !active.contains(node)) {
+            let known = active.iter().map(NodeId::as_str).collect::<Vec<_>>().join(", ");
+            return Err(ProblemKind::UnknownPeer.at("nodes", format!("`{stranger}` is no active member: {known}")).into());
+        }
+        let nodes = if nodes.is_empty() { &active } else { nodes };
+        let started = self.clock.now();
+        let study = StoredStudy {
+            study: StudyId::from_random((self.draw)()),
+            asker: asker.subject,
+            role: asker.role,
+            query_hash: canonical::digest(&query).map_err(StoreError::from)?,
+            query,
+            started,
+            deadline: started + lasting,
+        };
+        self.store.begin_study(&study, nodes).await?;
+        Ok(study.study)
+    }
+
+    /// Asks the missing nodes in rounds until all have answered or refused, or the deadline is past.
+    ///
+    /// # Errors
+    /// Where the store fails or there is no such study.
+    pub async fn pursue(self: &Arc<Self>, study: &StudyId) -> Result<(), StudyError> {
+        let mut pause = self.timing.pause;
+        while self.round(study).await? {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(60));
+        }
+        Ok(())
+    }
+
+    /// Asks every missing node once, all at the same time. Returns whether another round makes sense.
+    ///
+    /// # Errors
+    /// Where the store fails or there is no such study.
+    pub async fn round(self: &Arc<Self>, study: &StudyId) -> Result<bool, StudyError> {
+        let (stored, nodes) = self.stored(study).await?;
+        let missing = nodes.iter().filter(|node| matches!(node.status, Status::Pending | Status::Unreachable));
+        if self.clock.now() >= stored.deadline {
+            return Ok(false);
+        }
+        let stored = Arc::new(stored);
+        let mut tasks = JoinSet::new();
+        for node in missing.map(|node| node.node.clone()) {
+            let (requester, stored) = (Arc::clone(self), Arc::clone(&stored));
+            tasks.spawn(async move { requester.ask_and_note(&stored, node).await });
+        }
+        let mut again = false;
+        while let Some(done) = tasks.join_next().await {
+            let internal = |_| ProblemKind::Internal.because("a task of the study failed");
+            again |= done.map_err(internal)??;
+        }
+        Ok(again)
+    }
+
+    /// Returns whether the node must be asked again.
+    async fn ask_and_note(&self, study: &StoredStudy, node: NodeId) -> Result<bool, StudyError> {
+        let begun = Instant::now();
+        let outcome = self.ask(study, &node).await;
+        let elapsed_ms = Some(begun.elapsed().as_secs_f64() * 1e3);
+        let changed = self.clock.now();
+        let (status, problem, signed) = match outcome {
+            Ok((signed, verified)) => {
+                let statement = verified.statement();
+                self.keep_head(&node, statement.audit_head).await;
+                self.catch_up(&node, statement.epoch).await;
+                (Status::Answered, None, Some(signed))
+            }
+            Err(problem) => (status_of(&problem), Some(problem), None),
+        };
+        tracing::info!(
+            peer.id = %node, study.id = %study.study, ?status, duration_ms = elapsed_ms,
+            problem = problem.as_ref().map(|problem| problem.kind.urn()), "a node was asked"
+        );
+        self.store.note_node(&study.study, &StoredNode { node, status, problem, signed, elapsed_ms, changed }).await?;
+        Ok(status == Status::Unreachable)
+    }
+
+    /// Sends the query to one node and verifies what it says.
+    async fn ask(&self, study: &StoredStudy, node: &NodeId) -> Result<(String, Verified), Problem> {
+        let (client, url, thumbprint) = self.peers.client(node)?;
+        let token = self.token(study, node, thumbprint)?;
+        let request = AnswerRequest { study: study.study.clone(), query: study.query.clone() };
+        let response = client
+            .post(format!("{url}/v1/answers"))
+            .bearer_auth(token)
+            .json(&request)
+            .timeout(self.timing.attempt)
+            .send()
+            .await
+            .map_err(|error| problem_of(&error))?;
+        let text = String::from_utf8(body(response).await?)
+            .map_err(|_| ProblemKind::AnswerInvalid.because("it is not text"))?;
+        let roster = self.peers.tls().roster.load();
+        let verified = signed::verify(&text, node, &study.study, &study.query_hash, &roster)?;
+        Ok((text, verified))
+    }
+
+    fn token(&self, study: &StoredStudy, node: &NodeId, thumbprint: Digest) -> Result<String, Problem> {
+        let now = self.clock.now().timestamp();
+        let claims = Claims {
+            iss: self.node.clone(),
+            aud: node.clone(),
+            sub: pseudonym(&study.asker, study.query.project.as_deref()),
+            role: study.role.clone(),
+            study: study.study.clone(),
+            query_hash: study.query_hash,
+            iat: now,
+            exp: now + MAX_LIFE_S,
+            jti: format!("{:032x}", (self.draw)()),
+            cnf: Confirmation { thumbprint },
+        };
+        issue(&claims, &self.key).map_err(|_| ProblemKind::Internal.because("the request token could not be signed"))
+    }
+
+    async fn stored(&self, study: &StudyId) -> Result<(StoredStudy, Vec<StoredNode>), StudyError> {
+        let unknown = || ProblemKind::NotFound.because("this node asked no such study");
+        Ok(self.store.study(study).await?.ok_or_else(unknown)?)
+    }
+
+    /// The study as it stands: every node's state and the pooled estimate of what has come.
+    ///
+    /// # Errors
+    /// Where the store fails or there is no such study.
+    pub async fn study(&self, study: &StudyId) -> Result<Study, StudyError> {
+        let (stored, nodes) = self.stored(study).await?;
+        let nodes = nodes.into_iter().map(view).collect::<Result<Vec<_>, Problem>>()?;
+        let (pooled, notes) = pool::pool(&nodes);
+        let slowest = nodes.iter().filter_map(|node| node.elapsed_ms).fold(0.0, f64::max);
+        Ok(Study {
+            study: stored.study,
+            query_hash: stored.query_hash,
+            query: stored.query,
+            started: stored.started,
+            deadline: stored.deadline,
+            elapsed_ms: slowest,
+            nodes,
+            pooled,
+            notes,
+        })
+    }
+
+    /// Signed answers of a study by node, as they came.
+    ///
+    /// # Errors
+    /// Where the store fails or there is no such study.
+    pub async fn signed_answers(&self, study: &StudyId) -> Result<Vec<(NodeId, String)>, StudyError> {
+        let (_, nodes) = self.stored(study).await?;
+        Ok(nodes.into_iter().filter_map(|node| Some((node.node, node.signed?))).collect())
+    }
+
+    /// Goes on with the studies that a stop interrupted.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn resume(self: &Arc<Self>) -> Result<usize, StudyError> {
+        let open = self.store.open_studies(self.clock.now()).await?;
+        let count = open.len();
+        for study in open {
+            let requester = Arc::clone(self);
+            tokio::spawn(async move {
+                if let Err(error) = requester.pursue(&study).await {
+                    tracing::error!(study.id = %study, error = &error as &dyn std::error::Error, "a study stopped");
+                }
+            });
+        }
+        Ok(count)
+    }
+}
+
+/// The pseudonym of a person towards peers: another one in every project, the same at every query within it.
+fn pseudonym(subject: &str, project: Option<&str>) -> String {
+    Digest::of(format!("{subject}\n{}", project.unwrap_or_default()).as_bytes()).hex()
+}
+
+/// Whether a refusal may go away by itself.
+fn status_of(problem: &Problem) -> Status {
+    match problem.kind {
+        ProblemKind::PeerUnreachable
+        | ProblemKind::Busy
+        | ProblemKind::NoSnapshot
+        | ProblemKind::Internal
+        | ProblemKind::PeerNotAuthentic
+        | ProblemKind::UnknownPeer
+        | ProblemKind::PeerKeyMismatch
+        | ProblemKind::MembershipExpired => Status::Unreachable,
+        _ => Status::Refused,
+    }
+}
+
+/// A node's state with the content of its kept answer.
+fn view(node: StoredNode) -> Result<NodeState, Problem> {
+    let statement = node.signed.as_deref().map(signed::read_kept).transpose()?;
+    Ok(NodeState {
+        node: node.node,
+        status: node.status,
+        problem: node.problem,
+        snapshot: statement.as_ref().map(|statement| statement.snapshot),
+        elapsed_ms: node.elapsed_ms,
+        answer_file: None,
+        answer: statement.map(|statement| statement.answer),
+    })
+}
