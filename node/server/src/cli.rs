@@ -1,0 +1,348 @@
+//! The command line: what there is, with examples; each command's work is in `commands`.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand};
+use node_domain::{digest::Digest, node_id::NodeId};
+use node_policy::permit::Role;
+use node_protocol::study::StudyId;
+use node_trust::keys::PublicKey;
+use tracing_subscriber::EnvFilter;
+
+use crate::{commands, demo, terminal};
+
+/// A node of the International Alliance for Childhood Cancer Care: keeps one country's data and answers its peers with
+/// protected aggregates.
+#[derive(Debug, Parser)]
+#[command(name = "alianza", version, max_term_width = 100)]
+pub struct Cli {
+    /// Folder of the node
+    #[arg(long, global = true, env = "ALIANZA_DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// What is written to standard error while running, such as `info` or `node_requester=debug`
+    #[arg(long, global = true, env = "ALIANZA_LOG")]
+    pub log: Option<String>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What there is to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Rehearse the whole alliance on this machine: sixteen nodes, real TLS, a real query
+    #[command(after_help = "Examples:
+  alianza demo                          sixteen nodes on the data of the National Wilms Tumor Study
+  alianza demo --once --json            the same, once, for machines
+  alianza demo --data DIR --nodes 4     four nodes on DIR/mx/patient.csv, DIR/ar/patient.csv, ...
+  alianza demo --query FILE             another question")]
+    Demo(DemoArgs),
+    /// Make the folder of a new node: keys, configuration, policy, an access token
+    #[command(after_help = "Example:
+  alianza init --dir /srv/alianza --node mx --url https://alianza.example.mx:7443 --operator 'Instituto Nacional'")]
+    Init(InitArgs),
+    /// Join the alliance, or bring a newer membership file
+    #[command(after_help = "Examples:
+  alianza join alliance.json                                   shows the fingerprint to compare
+  alianza join alliance.json --fingerprint '1a2b 3c4d ...'     joins")]
+    Join(JoinArgs),
+    /// Check configuration, policy, keys and membership without starting
+    CheckConfig,
+    /// Serve peers and people until told to stop (SIGTERM or Ctrl-C)
+    Serve,
+    /// Load CSV files as one batch, all or nothing
+    #[command(after_help = "Example:
+  alianza ingest patient=patient.csv tumour=tumour.csv event=event.csv follow_up=follow_up.csv.gz")]
+    Ingest(IngestArgs),
+    /// Derive the analysis tables from the loaded batches and put them in force as a snapshot
+    Publish(Json),
+    /// Ask a query of the alliance and show what comes back
+    #[command(after_help = "Examples:
+  alianza query query.json
+  alianza query query.json --nodes mx,ar --answers answers/ --json")]
+    Query(QueryArgs),
+    /// Look at the studies that this node's people asked
+    #[command(subcommand)]
+    Study(StudyCommand),
+    /// Verify a signed answer without asking anybody
+    #[command(after_help = "Examples:
+  alianza verify answers/ar.jws                              with this node's memberships
+  alianza verify answers/ar.jws --membership alliance.json   with a membership file of the committee's")]
+    Verify(VerifyArgs),
+    /// Read and verify the audit chain
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// The committee's work: keys and membership files
+    #[command(subcommand)]
+    Membership(MembershipCommand),
+    /// Make a new TLS certificate of the same key; the running node picks it up
+    RenewCertificate,
+    /// Give a person of this institute an access token
+    AddToken(AddTokenArgs),
+    /// Write the JSON Schemas of the protocol
+    #[command(hide = true)]
+    Schemas {
+        /// Folder to write to
+        out: PathBuf,
+    },
+}
+
+/// For machines.
+#[derive(Debug, Args)]
+pub struct Json {
+    /// Write JSON to standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// `nwts` (shipped), or a folder with DIR/<node>/<collection>.csv
+    #[arg(long, default_value = "nwts")]
+    pub data: String,
+    /// Query as JSON; default: event-free survival by stage
+    #[arg(long)]
+    pub query: Option<PathBuf>,
+    /// Policy of all nodes; default: the shipped one, with everything allowed to explore
+    #[arg(long)]
+    pub policy: Option<PathBuf>,
+    /// Exit after the query instead of staying up
+    #[arg(long)]
+    pub once: bool,
+    /// Write the study as JSON to standard output, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+    /// How many of the default members take part
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub nodes: u16,
+    /// Keep the federation in this folder, which must be empty or absent
+    #[arg(long)]
+    pub keep: Option<PathBuf>,
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Identity: the country's ISO code in lower case, such as mx
+    #[arg(long)]
+    pub node: NodeId,
+    /// URL by which peers reach the node, without a slash at the end
+    #[arg(long)]
+    pub url: String,
+    /// The institute that runs it
+    #[arg(long)]
+    pub operator: String,
+    /// Address of the port for peers
+    #[arg(long, default_value = "0.0.0.0:7443")]
+    pub listen: SocketAddr,
+    /// Address of the port for people
+    #[arg(long, default_value = "127.0.0.1:7444")]
+    pub people_listen: SocketAddr,
+}
+
+/// `join`
+#[derive(Debug, Args)]
+pub struct JoinArgs {
+    /// Membership file
+    pub file: PathBuf,
+    /// The committee's fingerprint, compared by voice; needed the first time
+    #[arg(long)]
+    pub fingerprint: Option<String>,
+}
+
+/// `ingest`
+#[derive(Debug, Args)]
+pub struct IngestArgs {
+    /// COLLECTION=FILE, as often as needed; CSV in UTF-8, may be gzipped
+    #[arg(required = true)]
+    pub sources: Vec<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show a comment here as help")]
+    pub output: Json,
+}
+
+/// `query`
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// Query as JSON
+    pub file: PathBuf,
+    /// Nodes to ask, separated by commas; default: all active ones
+    #[arg(long, value_delimiter = ',')]
+    pub nodes: Vec<NodeId>,
+    /// How long to wait for answers, seconds; the node goes on asking after that
+    #[arg(long, default_value_t = 30)]
+    pub wait_s: u64,
+    /// Write the signed answers to this folder, one file per node
+    #[arg(long)]
+    pub answers: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show a comment here as help")]
+    pub output: Json,
+}
+
+/// `study`
+#[derive(Debug, Subcommand)]
+pub enum StudyCommand {
+    /// The newest hundred
+    List(Json),
+    /// One study with its answers and the pooled estimate
+    Show {
+        /// Identity of the study
+        study: StudyId,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "clap would show a comment here as help")]
+        output: Json,
+    },
+}
+
+/// `verify`
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Signed answer, as `query --answers` writes it
+    pub file: PathBuf,
+    /// Membership file to verify with; default: those of this node
+    #[arg(long)]
+    pub membership: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show a comment here as help")]
+    pub output: Json,
+}
+
+/// `audit`
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check the chain, and it against the heads that peers hold
+    Verify {
+        /// Ask no peers: a history that was rewritten and chained anew is not found then
+        #[arg(long)]
+        offline: bool,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "clap would show a comment here as help")]
+        output: Json,
+    },
+    /// The newest entries
+    List {
+        /// How many
+        #[arg(long, default_value_t = 20)]
+        most: u32,
+    },
+}
+
+/// `membership`
+#[derive(Debug, Subcommand)]
+pub enum MembershipCommand {
+    /// Make a committee member's key; prints the public key
+    NewKey {
+        /// File of the private key
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Put member records together into an unsigned membership file, on standard output
+    Draft {
+        /// Number of this epoch; higher than all before
+        #[arg(long)]
+        epoch: u64,
+        /// When the file becomes void, such as 2027-12-31T00:00:00Z
+        #[arg(long)]
+        expires: DateTime<Utc>,
+        /// How many committee members must sign
+        #[arg(long, default_value_t = 3)]
+        threshold: usize,
+        /// Public key of a committee member, as often as there are members
+        #[arg(long = "committee", required = true)]
+        committee: Vec<PublicKey>,
+        /// Member record of a node (`member.json` of `alianza init`), as often as there are nodes
+        #[arg(long = "member", required = true)]
+        members: Vec<PathBuf>,
+        /// Node that is revoked
+        #[arg(long = "revoke")]
+        revoked: Vec<NodeId>,
+    },
+    /// Add a committee member's signature to a membership file, in place
+    Sign {
+        /// Membership file
+        file: PathBuf,
+        /// The committee member's private key
+        #[arg(long)]
+        key: PathBuf,
+    },
+    /// Show what a membership file says and the fingerprints to compare
+    Show {
+        /// Membership file
+        file: PathBuf,
+    },
+}
+
+/// `add-token`
+#[derive(Debug, Args)]
+pub struct AddTokenArgs {
+    /// The person's name
+    #[arg(long)]
+    pub name: String,
+    /// operator, steward, researcher, committee or auditor
+    #[arg(long)]
+    pub role: Role,
+    /// File for the token; on standard output without one
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+}
+
+/// What a command ends with, beside an error.
+pub enum Ended {
+    /// All is well.
+    Well,
+    /// The command did its work and found something wrong: a refused batch, a broken chain, an incomplete study.
+    Found,
+}
+
+/// A hash for messages.
+#[must_use]
+pub fn short(digest: &Digest) -> String {
+    format!("sha256:{}…", digest.short())
+}
+
+/// Runs one command. Exit code 0: well; 1: found something wrong; 2: could not be carried out.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let quiet = if matches!(cli.command, Command::Serve) { "info" } else { "error" };
+    let filter = EnvFilter::try_new(cli.log.as_deref().unwrap_or(quiet)).unwrap_or_else(|_| EnvFilter::new(quiet));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(cli)),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::Found) => ExitCode::from(1),
+        Err(error) => {
+            terminal::note(format!("alianza: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<Ended> {
+    let dir = cli.dir;
+    match cli.command {
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Init(arguments) => commands::init::run(&dir, &arguments),
+        Command::Join(arguments) => commands::join::run(&dir, &arguments).await,
+        Command::CheckConfig => commands::serve::check(&dir).await,
+        Command::Serve => commands::serve::run(&dir).await,
+        Command::Ingest(arguments) => commands::load::ingest(&dir, &arguments),
+        Command::Publish(output) => commands::load::publish(&dir, &output),
+        Command::Query(arguments) => commands::study::query(&dir, &arguments).await,
+        Command::Study(StudyCommand::List(output)) => commands::study::list(&dir, &output).await,
+        Command::Study(StudyCommand::Show { study, output }) => commands::study::show(&dir, &study, &output).await,
+        Command::Verify(arguments) => commands::verify::run(&dir, &arguments).await,
+        Command::Audit(AuditCommand::Verify { offline, output }) => commands::audit::verify(&dir, offline, &output).await,
+        Command::Audit(AuditCommand::List { most }) => commands::audit::list(&dir, most).await,
+        Command::Membership(command) => commands::membership::run(command),
+        Command::RenewCertificate => commands::init::renew_certificate(&dir),
+        Command::AddToken(arguments) => commands::init::add_token(&dir, &arguments),
+        Command::Schemas { out } => commands::schemas(&out),
+    }
+}

@@ -1,0 +1,24 @@
+//! The work of each command of the command line.
+
+pub(crate) mod audit;
+pub(crate) mod init;
+pub(crate) mod join;
+pub(crate) mod load;
+pub(crate) mod membership;
+pub(crate) mod render;
+pub(crate) mod serve;
+pub(crate) mod study;
+pub(crate) mod verify;
+
+use std::path::Path;
+
+use crate::cli::Ended;
+
+/// `schemas`: the files of `schemas/protocol/`, which a test compares.
+pub(crate) fn schemas(out: &Path) -> anyhow::Result<Ended> {
+    std::fs::create_dir_all(out)?;
+    for (name, text) in node_protocol::schema::documents() {
+        std::fs::write(out.join(name), text)?;
+    }
+    Ok(Ended::Well)
+}

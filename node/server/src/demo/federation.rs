@@ -1,0 +1,190 @@
+//! Builds complete nodes on loopback: keys, a signed membership, data, snapshots, ports.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use chrono::TimeDelta;
+use include_dir::{Dir, include_dir};
+use node_domain::{
+    clock::{Clock, SystemClock},
+    dictionary::Dictionary,
+};
+use node_ingest::batch::{Outcome, Source};
+use node_store::Store;
+use node_trust::{
+    keys::SigningKey,
+    membership::{Committee, Member, Membership, MembershipFile},
+};
+
+use crate::{
+    application::{Application, Listeners},
+    cli::InitArgs,
+    commands::{
+        init::{self, Country},
+        join, load,
+    },
+    config::Home,
+    terminal::note,
+};
+
+/// The National Wilms Tumor Study in sixteen unequal parts; see `tests/fixtures/nwtco/SOURCES.md`.
+static WILMS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../tests/fixtures/nwtco/unequal");
+
+/// What the nodes hold.
+#[derive(Debug, Clone)]
+pub enum Data {
+    /// The study that ships.
+    Wilms,
+    /// `DIR/<node>/<collection>.csv`; a node without a folder has an empty registry.
+    Folder(PathBuf),
+}
+
+/// What is to be built.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// How many of the default members.
+    pub nodes: usize,
+    /// What they hold.
+    pub data: Data,
+    /// Policy of all nodes.
+    pub policy: String,
+}
+
+/// Nodes that serve.
+pub(crate) struct Federation {
+    folder: PathBuf,
+    homes: Vec<Home>,
+    applications: Vec<Application>,
+}
+
+/// Tells that a stage has ended and how long it took.
+type Tell<'t> = &'t mut dyn FnMut(&str, Duration);
+
+impl Federation {
+    /// Builds the nodes in `folder` and lets them serve.
+    pub(crate) async fn build(folder: &Path, plan: &Plan, tell: Tell<'_>) -> anyhow::Result<Self> {
+        let mut stage = Instant::now();
+        let mut ended = |what: &str| {
+            tell(what, stage.elapsed());
+            stage = Instant::now();
+        };
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let countries = Country::all()?.into_iter().filter(|country| country.default_member == "Y").take(plan.nodes);
+        let (mut homes, mut members, mut listeners) = (Vec::new(), Vec::new(), Vec::new());
+        for country in countries {
+            let bound = Listeners::bind(any, any)?;
+            let (home, member) = make_node(folder, &country, &bound, &plan.policy)?;
+            homes.push(home);
+            members.push(member);
+            listeners.push(bound);
+        }
+        ended(&format!("{} nodes made, each with its own keys and store", homes.len()));
+
+        let file = sign_membership(folder, members)?;
+        for home in &homes {
+            let store = Store::open(&home.database()).await?;
+            join::adopt(home, &store, file.clone(), SystemClock.now()).await?;
+            store.close().await;
+        }
+        ended("membership signed by 3 of 5 committee keys, joined by all");
+
+        let mut rows = 0;
+        for home in &homes {
+            rows += fill(home, plan, folder)?;
+        }
+        ended(&format!("{rows} rows loaded and checked"));
+        for home in &homes {
+            load::enforce(home)?;
+        }
+        ended("snapshots published");
+
+        let mut applications = Vec::new();
+        for (home, bound) in homes.iter().zip(listeners) {
+            applications.push(Application::start(home.clone(), bound, Arc::new(SystemClock)).await?);
+        }
+        ended("all nodes serve, mutual TLS between them");
+        Ok(Self { folder: folder.to_owned(), homes, applications })
+    }
+
+    /// The node that asks: the first member.
+    pub(crate) fn asking(&self) -> &Home {
+        &self.homes[0]
+    }
+
+    /// Folder of all nodes.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Stops all nodes.
+    pub(crate) async fn stop(self) {
+        for application in self.applications {
+            application.stop().await;
+        }
+    }
+}
+
+fn make_node(folder: &Path, country: &Country, bound: &Listeners, policy: &str) -> anyhow::Result<(Home, Member)> {
+    let (peer, people) = (bound.peer.local_addr()?, bound.people.local_addr()?);
+    let arguments = InitArgs {
+        node: country.iso2.to_lowercase().parse()?,
+        url: format!("https://{peer}"),
+        operator: "Rehearsal".to_owned(),
+        listen: peer,
+        people_listen: people,
+    };
+    let dir = folder.join(arguments.node.as_str());
+    let member = init::create(&dir, &arguments, policy)?;
+    let mut home = Home::open(&dir)?;
+    home.config.limits.threads = 1; // sixteen nodes share one machine
+    Ok((home, member))
+}
+
+fn sign_membership(folder: &Path, nodes: Vec<Member>) -> anyhow::Result<MembershipFile> {
+    let keys = (0..5).map(|_| SigningKey::generate()).collect::<Result<Vec<_>, _>>()?;
+    let committee = Committee { threshold: 3, keys: keys.iter().map(SigningKey::public).collect() };
+    let expires = SystemClock.now() + TimeDelta::days(365);
+    let mut file = MembershipFile { membership: Membership { epoch: 1, expires, committee, nodes }, signatures: Vec::new() };
+    for key in &keys[..3] {
+        file.sign(key)?;
+    }
+    fs::write(folder.join("alliance.json"), serde_json::to_string_pretty(&file)?)?;
+    Ok(file)
+}
+
+/// Loads a node's files, as many as there are, and returns their rows.
+fn fill(home: &Home, plan: &Plan, folder: &Path) -> anyhow::Result<u64> {
+    let node = &home.config.node;
+    let place = match &plan.data {
+        Data::Folder(data) => data.join(node.as_str()),
+        Data::Wilms => {
+            let place = folder.join("files").join(node.as_str());
+            fs::create_dir_all(&place)?;
+            let files = WILMS.get_dir(node.as_str()).map(Dir::files).into_iter().flatten();
+            for file in files {
+                fs::write(place.join(file.path().file_name().context("a fixture without a name")?), file.contents())?;
+            }
+            place
+        }
+    };
+    let sources: Vec<Source> = Dictionary::built_in()?
+        .collections()
+        .flat_map(|table| [format!("{}.csv", table.name), format!("{}.csv.gz", table.name)].map(|file| (table.name.clone(), file)))
+        .map(|(collection, file)| Source { collection, path: place.join(file) })
+        .filter(|source| source.path.is_file())
+        .collect();
+    if sources.is_empty() {
+        note(format!("{node}: no files in {}; it runs with an empty registry", place.display()));
+        return Ok(0);
+    }
+    match load::load(home, &sources, &mut |defect| note(defect))? {
+        Outcome::Accepted(record) | Outcome::AlreadyLoaded(record) => Ok(record.files.iter().map(|file| file.rows).sum()),
+        Outcome::Refused { defects, .. } => anyhow::bail!("{node}: {defects} errors in its files; nothing was loaded"),
+    }
+}

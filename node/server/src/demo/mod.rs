@@ -1,0 +1,113 @@
+//! `demo`: a rehearsal of the whole alliance on one machine, with nothing left out.
+
+mod federation;
+
+use std::{fs, path::Path, time::Instant};
+
+use anyhow::{Context, bail};
+use node_policy::policy::Policy;
+use node_protocol::{
+    query::Query,
+    study::{Status, Study},
+};
+
+use self::federation::Federation;
+use crate::{
+    cli::{DemoArgs, Ended},
+    commands::{render, serve::asked_to_stop, study::read_query},
+    people_client::PeopleClient,
+    people_port::NewStudy,
+    terminal::{note, say, say_json},
+};
+
+pub use self::federation::{Data, Plan};
+
+const POLICY: &str = include_str!("../../../../config/policy.toml");
+const QUERY: &str = r#"{"dictionary":"1.0","table":"cases","by":["stage"],
+  "statistic":{"kind":"survival","endpoint":"event_free","cuts_months":[6,12,24,36,48,60]}}"#;
+
+/// `demo`
+pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<Ended> {
+    let query = match &arguments.query {
+        Some(path) => read_query(path)?,
+        None => Query::parse(QUERY.as_bytes())?,
+    };
+    let policy = policy(arguments.policy.as_deref(), &query)?;
+    let data = if arguments.data == "nwts" { Data::Wilms } else { Data::Folder((&arguments.data).into()) };
+    let scratch = tempfile::tempdir()?;
+    let folder = match &arguments.keep {
+        Some(folder) => empty(folder)?,
+        None => scratch.path(),
+    };
+    if matches!(data, Data::Wilms) {
+        note("Data: National Wilms Tumor Study 3/4, 4,028 children, relapse (R package survival; Breslow & Chatterjee 1999).");
+        note("The children are real, the countries are NOMINAL: the study was split into unequal parts for this rehearsal.");
+    }
+    let plan = Plan { nodes: usize::from(arguments.nodes), data, policy };
+    let begun = Instant::now();
+    let federation = Federation::build(folder, &plan, &mut |stage, took| note(format!("{stage:<58} {:>8.0} ms", took.as_secs_f64() * 1e3))).await?;
+    note(format!("{:<58} {:>8.0} ms", "ready", begun.elapsed().as_secs_f64() * 1e3));
+
+    let asking = federation.asking();
+    let client = PeopleClient::of(asking)?;
+    let asked = Instant::now();
+    let new = NewStudy { query, nodes: Vec::new(), wait_ms: 30_000 };
+    let study: Study = client.post("/api/v1/studies", &new).await?;
+    note(format!("{:<58} {:>8.1} ms", format!("query from {}: asked, answered, verified, pooled", asking.config.node), asked.elapsed().as_secs_f64() * 1e3));
+    if arguments.json {
+        say_json(&study)?;
+    } else {
+        say(render::study(&study));
+    }
+    if !arguments.once {
+        stay(&federation, &study).await?;
+    }
+    federation.stop().await;
+    let complete = study.nodes.iter().all(|node| node.status == Status::Answered);
+    Ok(if complete { Ended::Well } else { Ended::Found })
+}
+
+/// The policy of the rehearsal: the file's, or the shipped one with exploration as wide as a project. A project that the query
+/// names is approved, since there are no stewards here.
+fn policy(path: Option<&Path>, query: &Query) -> anyhow::Result<String> {
+    if let Some(path) = path {
+        return fs::read_to_string(path).with_context(|| path.display().to_string());
+    }
+    let mut policy = Policy::parse(POLICY)?;
+    policy.rehearsal = true;
+    policy.exploration.persons = policy.threshold.persons;
+    policy.exploration.statistics = vec!["count".to_owned(), "survival".to_owned()];
+    if let Some(name) = &query.project {
+        let project = node_policy::policy::Project {
+            title: "Rehearsal".to_owned(),
+            statistics: policy.exploration.statistics.clone(),
+            tables: policy.exploration.tables.clone(),
+            expires: chrono::NaiveDate::MAX.min(chrono::NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or(chrono::NaiveDate::MAX)),
+            persons: None,
+        };
+        policy.project.insert(name.clone(), project);
+    }
+    Ok(toml::to_string(&policy)?)
+}
+
+fn empty(folder: &Path) -> anyhow::Result<&Path> {
+    fs::create_dir_all(folder)?;
+    if fs::read_dir(folder)?.next().is_some() {
+        bail!("{}: is not empty; the rehearsal overwrites nothing", folder.display());
+    }
+    Ok(folder)
+}
+
+async fn stay(federation: &Federation, study: &Study) -> anyhow::Result<()> {
+    let dir = federation.asking().folder.display();
+    let folder = federation.folder().display();
+    say(format!("The federation stays up; its nodes are in {folder}. In another terminal, try:"));
+    say(format!("  alianza study show {} --dir {dir}", study.study));
+    say(format!("  alianza query {folder}/query.json --answers {folder}/answers --dir {dir}"));
+    say(format!("  alianza verify {folder}/answers/ar.jws --membership {folder}/alliance.json"));
+    say(format!("  alianza audit verify --dir {dir}"));
+    say("Ctrl-C ends it.");
+    fs::write(federation.folder().join("query.json"), serde_json::to_string_pretty(&study.query)?)?;
+    asked_to_stop().await?;
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! The port for peers: `/v1`, mutual TLS, nothing without a recognised certificate.
+
+use std::{future::Ready, future::ready, sync::Arc};
+
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse,
+    dev::Payload,
+    http::header,
+    web::{self, Bytes, Data},
+};
+use node_protocol::{
+    envelope::AnswerRequest,
+    problem::{Problem, ProblemKind},
+    query::{MAX_BYTES, parse_json},
+};
+use node_responder::answer::Responder;
+use node_trust::token::{Peer, recognise};
+
+use crate::refusal::{Refusal, bounded, no_such_path};
+
+/// The certificate that the connection was made with: the FIRST of the chain, in DER.
+pub(crate) struct PeerCertificate(pub(crate) Vec<u8>);
+
+/// The recognised peer as an argument of a handler; looked up at every request, since connections outlive revocations.
+pub(crate) struct Recognised(Peer);
+
+impl FromRequest for Recognised {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(recognised(request).map_err(Refusal::from))
+    }
+}
+
+fn recognised(request: &HttpRequest) -> Result<Recognised, Problem> {
+    let unknown = || ProblemKind::UnknownPeer.because("no certificate was shown");
+    let certificate = request.conn_data::<PeerCertificate>().ok_or_else(unknown)?;
+    let responder = request
+        .app_data::<Data<Arc<Responder>>>()
+        .ok_or_else(|| ProblemKind::Internal.because("the port is not set up"))?;
+    let peer = recognise(&certificate.0, &responder.roster.load(), responder.clock.now())?;
+    Ok(Recognised(peer))
+}
+
+/// Paths of the port.
+pub(crate) fn paths(app: &mut web::ServiceConfig) {
+    app.app_data(web::PayloadConfig::new(MAX_BYTES))
+        .service(web::resource("/v1/answers").name("answers").post(answers).default_service(web::to(no_such_path)))
+        .service(web::resource("/v1/node").name("node").get(node).default_service(web::to(no_such_path)))
+        .service(web::resource("/v1/heads").name("heads").get(heads).default_service(web::to(no_such_path)))
+        .service(web::resource("/v1/membership").name("membership").get(membership).default_service(web::to(no_such_path)))
+        .default_service(web::to(no_such_path));
+}
+
+async fn answers(
+    peer: Recognised,
+    request: HttpRequest,
+    body: Result<Bytes, actix_web::Error>,
+    responder: Data<Arc<Responder>>,
+) -> Result<HttpResponse, Refusal> {
+    let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let token = token.ok_or_else(|| ProblemKind::TokenInvalid.because("send it as `Authorization: Bearer`"))?;
+    let question: AnswerRequest = parse_json(&bounded(body, MAX_BYTES)?)?;
+    question.query.check_shape()?;
+    let signed = responder.answer(&peer.0, token, question).await?;
+    Ok(HttpResponse::Ok().content_type("application/jose").body(signed))
+}
+
+async fn node(_: Recognised, responder: Data<Arc<Responder>>) -> HttpResponse {
+    HttpResponse::Ok().json(responder.describe())
+}
+
+async fn heads(peer: Recognised, responder: Data<Arc<Responder>>) -> Result<HttpResponse, Refusal> {
+    Ok(HttpResponse::Ok().json(responder.heads(&peer.0).await?))
+}
+
+async fn membership(_: Recognised, responder: Data<Arc<Responder>>) -> HttpResponse {
+    HttpResponse::Ok().json(responder.roster.load().file())
+}

@@ -1,0 +1,97 @@
+//! The command line's connection to its own node's port for people: exactly that node's key is accepted.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use node_protocol::problem::Problem;
+use node_trust::tls;
+use reqwest::{Client, Method};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    config::Home,
+    keystore::{KeyStore, read_secret},
+};
+
+/// Name of the file with the first person's access token.
+pub const TOKEN_FILE: &str = "researcher.token";
+
+/// A signed-in connection.
+pub struct PeopleClient {
+    client: Client,
+    base: String,
+    token: String,
+}
+
+impl PeopleClient {
+    /// Connects to the node whose folder this is, with the token of its folder.
+    ///
+    /// # Errors
+    /// Where keys or token cannot be read.
+    pub fn of(home: &Home) -> anyhow::Result<Self> {
+        let pin = KeyStore::new(home.keys()).tls()?.pin;
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls::people_client_config(pin)?)
+            .https_only(true)
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(5))
+            .build()?;
+        let mut address = home.config.people.listen;
+        if address.ip().is_unspecified() {
+            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        let token = read_secret(&home.keys().join(TOKEN_FILE))?.trim().to_owned();
+        Ok(Self { client, base: format!("https://{address}"), token })
+    }
+
+    /// Reads a resource.
+    ///
+    /// # Errors
+    /// Where the node does not serve, or refuses.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.send(Method::GET, path, None::<&()>).await
+    }
+
+    /// Posts to a resource.
+    ///
+    /// # Errors
+    /// Where the node does not serve, or refuses.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    async fn send<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> anyhow::Result<T> {
+        let mut request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request
+            .send()
+            .await
+            .with_context(|| format!("the node does not serve at {}: start it with `alianza serve`", self.base))?;
+        let (status, body) = (response.status(), response.bytes().await?);
+        if status.is_success() {
+            return serde_json::from_slice(&body).context("the node's reply is not of this version");
+        }
+        match serde_json::from_slice::<Problem>(&body) {
+            Ok(problem) => Err(Refused(problem).into()),
+            Err(_) => bail!("the node says {status} and does not say why"),
+        }
+    }
+}
+
+/// A refusal as the command line shows it.
+#[derive(Debug)]
+pub struct Refused(pub Problem);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0.title)?;
+        if let Some(field) = &self.0.field {
+            write!(f, " ({field})")?;
+        }
+        write!(f, ": {}", self.0.detail)
+    }
+}
+
+impl std::error::Error for Refused {}

@@ -1,0 +1,215 @@
+//! The port for this institute's people: `/api/v1`, TLS and access tokens; health for machines.
+
+use std::{future::Ready, future::ready, sync::Arc, time::Duration};
+
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse,
+    dev::Payload,
+    http::header,
+    web::{self, Bytes, Data, Path},
+};
+use chrono::TimeDelta;
+use node_domain::{digest::Digest, node_id::NodeId};
+use node_policy::permit::Role;
+use node_protocol::{
+    problem::ProblemKind,
+    query::{MAX_BYTES, Query, parse_json},
+    study::StudyId,
+};
+use node_requester::study::{Asker, Requester, StudyError};
+use node_responder::answer::Responder;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+
+use crate::refusal::{Refusal, bounded, no_such_path};
+
+/// The longest time that a request waits for a study's first round.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// A person with an access token.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccessToken {
+    /// Name, for the audit.
+    pub name: String,
+    /// Role.
+    pub role: Role,
+    /// Hash of the token; the token itself is known to the person alone.
+    pub sha256: Digest,
+}
+
+/// `tokens.toml`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccessTokens {
+    /// One entry per person.
+    #[serde(default)]
+    pub token: Vec<AccessToken>,
+}
+
+impl AccessTokens {
+    fn find(&self, token: &str) -> Option<&AccessToken> {
+        let hash = Digest::of(token.as_bytes());
+        self.token.iter().find(|known| known.sha256.as_bytes().ct_eq(hash.as_bytes()).into())
+    }
+}
+
+/// The port's side of the node.
+pub(crate) struct People {
+    pub(crate) requester: Arc<Requester>,
+    pub(crate) responder: Arc<Responder>,
+    pub(crate) tokens: AccessTokens,
+    pub(crate) lasting: TimeDelta,
+    /// Where studies run: they outlive the connection that began them.
+    pub(crate) runtime: tokio::runtime::Handle,
+}
+
+/// The signed-in person as an argument of a handler.
+pub(crate) struct Person(AccessToken);
+
+impl FromRequest for Person {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let people = request.app_data::<Data<People>>();
+        let header = request.headers().get(header::AUTHORIZATION);
+        let token = header.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        let person = people.zip(token).and_then(|(people, token)| people.tokens.find(token));
+        let refusal = || ProblemKind::SignInRequired.because("send it as `Authorization: Bearer`").into();
+        ready(person.map(|person| Self(person.clone())).ok_or_else(refusal))
+    }
+}
+
+/// Paths of the port.
+pub(crate) fn paths(app: &mut web::ServiceConfig) {
+    app.app_data(web::PayloadConfig::new(MAX_BYTES))
+        .service(web::resource("/healthz").get(healthz).default_service(web::to(no_such_path)))
+        .service(web::resource("/readyz").get(readyz).default_service(web::to(no_such_path)))
+        .service(web::resource("/api/v1/node").get(node).default_service(web::to(no_such_path)))
+        .service(web::resource("/api/v1/studies").get(list).post(begin).default_service(web::to(no_such_path)))
+        .service(web::resource("/api/v1/studies/{study}").get(show).default_service(web::to(no_such_path)))
+        .service(web::resource("/api/v1/studies/{study}/answers").get(answers).default_service(web::to(no_such_path)))
+        .default_service(web::to(no_such_path));
+}
+
+/// The process runs.
+async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain").body("ok\n")
+}
+
+/// The node can answer: its database works, its membership holds, and something is published.
+async fn readyz(people: Data<People>) -> Result<HttpResponse, Refusal> {
+    let responder = &people.responder;
+    let not_yet = |why: &str| ProblemKind::NoSnapshot.because(why);
+    responder.store.ping().await.map_err(|_| ProblemKind::Internal.because("the database does not answer"))?;
+    responder.roster.load().in_time(responder.clock.now())?;
+    if responder.published.load().is_none() {
+        return Err(not_yet("nothing is published: run `alianza ingest` and `alianza publish`").into());
+    }
+    Ok(HttpResponse::Ok().content_type("text/plain").body("ready\n"))
+}
+
+async fn node(_: Person, people: Data<People>) -> HttpResponse {
+    HttpResponse::Ok().json(people.responder.describe())
+}
+
+/// Body of `POST /api/v1/studies`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewStudy {
+    /// The query.
+    pub query: Query,
+    /// Nodes to ask; all active ones if empty.
+    #[serde(default)]
+    pub nodes: Vec<NodeId>,
+    /// How long to wait for the first round before answering, milliseconds.
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
+async fn begin(
+    person: Person,
+    body: Result<Bytes, actix_web::Error>,
+    people: Data<People>,
+) -> Result<HttpResponse, Refusal> {
+    if !person.0.role.may_query() {
+        return Err(ProblemKind::RoleForbidden.because("researchers, stewards and committee members begin studies").into());
+    }
+    let new: NewStudy = parse_json(&bounded(body, MAX_BYTES)?)?;
+    new.query.check_shape()?;
+    new.query.check_against(&people.responder.dictionary)?;
+    let asker = Asker { subject: person.0.name, role: person.0.role.name().to_owned() };
+    let requester = &people.requester;
+    let study = requester.begin(asker, new.query, &new.nodes, people.lasting).await.map_err(refusal)?;
+
+    let (pursuer, pursued) = (Arc::clone(requester), study.clone());
+    let (first, heard) = tokio::sync::oneshot::channel();
+    people.runtime.spawn(async move {
+        let outcome = match pursuer.round(&pursued).await {
+            Ok(true) => {
+                let _ = first.send(()); // nobody may be waiting any more
+                pursuer.pursue(&pursued).await
+            }
+            Ok(false) => Ok(drop(first)),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = outcome {
+            tracing::error!(study.id = %pursued, error = &error as &dyn std::error::Error, "a study stopped");
+        }
+    });
+    let wait = Duration::from_millis(new.wait_ms).min(MAX_WAIT);
+    let _ = tokio::time::timeout(wait, heard).await; // what has come by then is shown
+    let view = requester.study(&study).await.map_err(refusal)?;
+    Ok(HttpResponse::Created().insert_header((header::LOCATION, format!("/api/v1/studies/{study}"))).json(view))
+}
+
+/// One line of the list of studies.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StudyLine {
+    /// Identity.
+    pub study: StudyId,
+    /// Who asked.
+    pub asker: String,
+    /// Statistic.
+    pub statistic: String,
+    /// When.
+    pub started: chrono::DateTime<chrono::Utc>,
+}
+
+async fn list(_: Person, people: Data<People>) -> Result<HttpResponse, Refusal> {
+    let studies = people.requester.store.recent_studies(100).await.map_err(|error| refusal(error.into()))?;
+    let lines: Vec<StudyLine> = studies
+        .into_iter()
+        .map(|study| StudyLine {
+            study: study.study,
+            asker: study.asker,
+            statistic: study.query.statistic.name().to_owned(),
+            started: study.started,
+        })
+        .collect();
+    Ok(HttpResponse::Ok().json(lines))
+}
+
+async fn show(_: Person, study: Path<String>, people: Data<People>) -> Result<HttpResponse, Refusal> {
+    Ok(HttpResponse::Ok().json(people.requester.study(&named(&study)?).await.map_err(refusal)?))
+}
+
+async fn answers(_: Person, study: Path<String>, people: Data<People>) -> Result<HttpResponse, Refusal> {
+    let signed = people.requester.signed_answers(&named(&study)?).await.map_err(refusal)?;
+    Ok(HttpResponse::Ok().json(signed.into_iter().collect::<std::collections::BTreeMap<_, _>>()))
+}
+
+fn named(study: &str) -> Result<StudyId, Refusal> {
+    study.parse().map_err(|error: node_protocol::study::StudyIdError| ProblemKind::NotFound.because(error.to_string()).into())
+}
+
+fn refusal(error: StudyError) -> Refusal {
+    match error {
+        StudyError::Problem(problem) => problem.into(),
+        StudyError::Store(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "a study could not be read or written");
+            ProblemKind::Internal.because("the operator finds the reason in the log").into()
+        }
+    }
+}
