@@ -49,7 +49,8 @@ impl Ladder {
         let mut at_risk = vec![0; months];
         for (month, cut) in (0..=LAST_MONTH).enumerate() {
             // month 0 is the start: nothing has happened yet
-            let ended = if cut == 0 { 0 } else { times.partition_point(|time| u32::from(time.day) < first_day_after(cut)) };
+            let ended =
+                if cut == 0 { 0 } else { times.partition_point(|time| u32::from(time.day) < first_day_after(cut)) };
             for time in times[..ended].iter().filter(|time| time.cause > 0) {
                 events[usize::from(time.cause) - 1][month] += u64::from(time.persons);
             }
@@ -84,7 +85,10 @@ mod tests {
 
     #[test]
     fn with_thresholds_of_one_every_month_is_a_boundary_while_somebody_is_at_risk() {
-        let all = boundaries(&times(&[(100, 1, 1), (2000, 1, 1), (2500, 0, 1)]), Safeguards { persons: 1, events: 1, at_risk: 1 });
+        let all = boundaries(
+            &times(&[(100, 1, 1), (2000, 1, 1), (2500, 0, 1)]),
+            Safeguards { persons: 1, events: 1, at_risk: 1 },
+        );
         assert_eq!(all, (1..=82).collect::<Vec<_>>());
     }
 

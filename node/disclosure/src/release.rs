@@ -2,7 +2,7 @@
 
 use node_domain::months;
 use node_protocol::{
-    answer::{Answer, CountAnswer, CountCell, Cut, GroupKey, SurvivalAnswer, SurvivalGroup},
+    answer::{Answer, Boundary, CountAnswer, CountCell, Cut, GroupKey, SurvivalAnswer, SurvivalGroup},
     cell::{Cell, Withheld},
     outgoing::Outgoing,
     query::{Query, Statistic},
@@ -57,7 +57,13 @@ pub fn release_indicator(query: &Query, groups: &[GroupKey], sealed: Confidentia
     Released(answer(query, groups, &table, safeguards, Release::Catalogue(safeguards)))
 }
 
-fn answer(query: &Query, groups: &[GroupKey], table: &FrequencyTable, safeguards: Safeguards, release: Release) -> Answer {
+fn answer(
+    query: &Query,
+    groups: &[GroupKey],
+    table: &FrequencyTable,
+    safeguards: Safeguards,
+    release: Release,
+) -> Answer {
     let totals = groups.iter().zip(&table.groups);
     match &query.statistic {
         Statistic::Count => Answer::Count(CountAnswer {
@@ -87,7 +93,8 @@ fn count_cell(group: GroupKey, total: GroupTotal, safeguards: Safeguards) -> Cou
     let persons = threshold(total.persons, safeguards);
     // the difference counts persons with several tumours, so it is a small cell too
     let more = total.rows - total.persons;
-    let cases = (persons.exact().is_some() && more >= u64::from(safeguards.persons)).then_some(Cell::Exact { n: total.rows });
+    let cases =
+        (persons.exact().is_some() && more >= u64::from(safeguards.persons)).then_some(Cell::Exact { n: total.rows });
     CountCell { group, persons, cases }
 }
 
@@ -101,7 +108,7 @@ fn survival_group(
     let persons = threshold(total.persons, safeguards);
     let missing = threshold(total.missing_time, safeguards);
     if persons.exact().is_none() {
-        return SurvivalGroup { group, persons, missing, cuts: Vec::new() };
+        return SurvivalGroup { group, persons, missing, cuts: Vec::new(), boundaries: Vec::new() };
     }
     let boundaries = coarsening::boundaries(times, safeguards);
     let shown: Vec<u16> = asked.iter().copied().filter(|cut| boundaries.contains(cut)).collect();
@@ -144,7 +151,14 @@ fn survival_group(
             }
         })
         .collect();
-    SurvivalGroup { group, persons, missing, cuts }
+    let table = survival::share(times, &boundaries);
+    let boundaries = table.iter().zip(survival::curve(&table)).map(|(interval, point)| Boundary {
+        month: interval.to_month,
+        events: interval.events,
+        withdrawn: interval.withdrawn,
+        survival: point.survival,
+    });
+    SurvivalGroup { group, persons, missing, cuts, boundaries: boundaries.collect() }
 }
 
 #[cfg(test)]
@@ -156,7 +170,14 @@ mod tests {
     const SAFEGUARDS: Safeguards = Safeguards { persons: 5, events: 3, at_risk: 10 };
 
     fn query(statistic: Statistic) -> Query {
-        Query { dictionary: "1.0".into(), project: None, table: "cases".into(), conditions: vec![], by: vec![], statistic }
+        Query {
+            dictionary: "1.0".into(),
+            project: None,
+            table: "cases".into(),
+            conditions: vec![],
+            by: vec![],
+            statistic,
+        }
     }
 
     fn survival(times: &[TimeCount], cuts: &[u16]) -> SurvivalGroup {
@@ -191,7 +212,10 @@ mod tests {
     #[test]
     fn cases_are_shown_only_where_the_difference_is_no_small_cell() {
         assert_eq!(count(GroupTotal { rows: 23, persons: 20, ..GroupTotal::default() }).cases, None);
-        assert_eq!(count(GroupTotal { rows: 25, persons: 20, ..GroupTotal::default() }).cases, Some(Cell::Exact { n: 25 }));
+        assert_eq!(
+            count(GroupTotal { rows: 25, persons: 20, ..GroupTotal::default() }).cases,
+            Some(Cell::Exact { n: 25 })
+        );
     }
 
     #[test]
@@ -217,15 +241,16 @@ mod tests {
 
     /// Everything that an asker learns about cumulative events: (month, events up to it), from one answer.
     fn learnt(group: &SurvivalGroup) -> Vec<(u16, u64)> {
-        let mut sum = 0;
-        group
-            .cuts
-            .iter()
-            .filter_map(|cut| {
-                sum += cut.events.exact()?;
-                Some((cut.month, sum))
-            })
-            .collect()
+        let (mut by_cut, mut by_boundary) = (0, 0);
+        let cuts = group.cuts.iter().filter_map(|cut| {
+            by_cut += cut.events.exact()?;
+            Some((cut.month, by_cut))
+        });
+        let boundaries = group.boundaries.iter().map(|boundary| {
+            by_boundary += boundary.events;
+            (boundary.month, by_boundary)
+        });
+        cuts.chain(boundaries).collect()
     }
 
     proptest! {

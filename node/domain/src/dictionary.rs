@@ -164,8 +164,7 @@ impl Dictionary {
     /// Where a file of `schemas/` is malformed; a test of this crate keeps that from shipping.
     pub fn built_in() -> Result<Self, DictionaryError> {
         let package: raw::Package = raw::json("datapackage.json")?;
-        let mut dictionary =
-            Self { version: package.version, collections: BTreeMap::new(), tables: BTreeMap::new() };
+        let mut dictionary = Self { version: package.version, collections: BTreeMap::new(), tables: BTreeMap::new() };
         for resource in package.resources {
             let table = raw::table(&resource.name, &resource.schema)?;
             dictionary.collections.insert(resource.name, table);
@@ -207,8 +206,8 @@ mod raw {
     //! The shapes of the files, as the Frictionless specification and our `alianza:` keys give them.
 
     use super::{
-        BTreeMap, CODES, Code, CodeList, Deserialize, DictionaryError, Endpoint, Field, ForeignKey, Kind, Privacy, Regex,
-        SCHEMAS, Table, Text,
+        BTreeMap, CODES, Code, CodeList, Deserialize, DictionaryError, Endpoint, Field, ForeignKey, Kind, Privacy,
+        Regex, SCHEMAS, Table, Text,
     };
 
     #[derive(Deserialize)]

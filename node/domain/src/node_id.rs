@@ -13,7 +13,9 @@ pub struct NodeId(String);
 
 /// The text is not a node's identity.
 #[derive(Debug, thiserror::Error)]
-#[error("a node is named by two lower-case letters (ISO 3166-1), with an optional suffix of up to 16 letters or digits: mx, br-inca")]
+#[error(
+    "a node is named by two lower-case letters (ISO 3166-1), with an optional suffix of up to 16 letters or digits: mx, br-inca"
+)]
 pub struct NodeIdError;
 
 impl NodeId {

@@ -160,7 +160,10 @@ struct Tally<'p, 'c> {
 enum Times {
     None,
     /// Counter of (group, day, cause) in row-major order.
-    Dense { days: usize, counters: Vec<u32> },
+    Dense {
+        days: usize,
+        counters: Vec<u32>,
+    },
     /// One (group, day, cause) per row, to be sorted.
     Listed(Vec<(u32, u16, u8)>),
 }
@@ -174,7 +177,11 @@ impl<'p, 'c> Tally<'p, 'c> {
                 let last = endpoint.days.iter().map(|day| if *day == MISSING_NUMBER { 0 } else { *day }).max();
                 let days = usize::from(last.unwrap_or(0)) + 1;
                 let size = groups * days * usize::from(endpoint.cause_count);
-                if size <= DENSE_TIMES { Times::Dense { days, counters: vec![0; size] } } else { Times::Listed(Vec::new()) }
+                if size <= DENSE_TIMES {
+                    Times::Dense { days, counters: vec![0; size] }
+                } else {
+                    Times::Listed(Vec::new())
+                }
             }
         };
         Self { plan, totals: vec![GroupTotal::default(); groups], rows: vec![0; groups + 1], times }
@@ -305,7 +312,12 @@ impl Times {
                 for (group, of_group) in (0_u32..).zip(counters.chunks_exact(days * causes)) {
                     for (day, of_day) in (0_u16..).zip(of_group.chunks_exact(causes)) {
                         let counted = (0_u8..).zip(of_day).filter(|(_, persons)| **persons > 0);
-                        times.extend(counted.map(|(cause, persons)| TimeCount { group, day, cause, persons: *persons }));
+                        times.extend(counted.map(|(cause, persons)| TimeCount {
+                            group,
+                            day,
+                            cause,
+                            persons: *persons,
+                        }));
                     }
                 }
                 times

@@ -27,7 +27,12 @@ pub(crate) enum Filter<'c> {
 
 impl<'c> Filter<'c> {
     pub(crate) fn of(query: &Query, table: &Table, columns: &'c Columns) -> Result<Self, TabulateError> {
-        query.conditions.iter().map(|condition| Self::compile(condition, table, columns)).collect::<Result<_, _>>().map(Self::All)
+        query
+            .conditions
+            .iter()
+            .map(|condition| Self::compile(condition, table, columns))
+            .collect::<Result<_, _>>()
+            .map(Self::All)
     }
 
     fn compile(condition: &Condition, table: &Table, columns: &'c Columns) -> Result<Self, TabulateError> {
@@ -97,7 +102,9 @@ impl<'c> Filter<'c> {
                 [a] => narrow(mask, &codes[start..end], |code| code == *a),
                 [a, b] => narrow(mask, &codes[start..end], |code| (code == *a) | (code == *b)),
                 [a, b, c] => narrow(mask, &codes[start..end], |code| (code == *a) | (code == *b) | (code == *c)),
-                many => narrow(mask, &codes[start..end], |code| many.iter().fold(false, |any, one| any | (code == *one))),
+                many => {
+                    narrow(mask, &codes[start..end], |code| many.iter().fold(false, |any, one| any | (code == *one)))
+                }
             },
             Self::CodesTable(codes, table) => {
                 for (pass, code) in mask.iter_mut().zip(&codes[start..end]) {

@@ -162,7 +162,12 @@ pub fn load(
         let stored = format!("{number:03}-{}.parquet", source.collection);
         let summary = load_file(source, table, key, &unfinished.join(&stored), &mut keys, &mut count)?;
         rows += summary.rows;
-        files.push(FileRecord { collection: source.collection.clone(), rows: summary.rows, sha256: summary.sha256, stored });
+        files.push(FileRecord {
+            collection: source.collection.clone(),
+            rows: summary.rows,
+            sha256: summary.sha256,
+            stored,
+        });
     }
     if defects > 0 {
         fs::remove_dir_all(&unfinished).map_err(at(&unfinished))?;
@@ -221,7 +226,10 @@ fn identity(files: &[FileRecord]) -> Digest {
 }
 
 /// The sources with their tables, referred-to collections first.
-fn in_order<'s, 'd>(sources: &'s [Source], dictionary: &'d Dictionary) -> Result<Vec<(&'s Source, &'d Table)>, IngestError> {
+fn in_order<'s, 'd>(
+    sources: &'s [Source],
+    dictionary: &'d Dictionary,
+) -> Result<Vec<(&'s Source, &'d Table)>, IngestError> {
     let mut ordered = Vec::new();
     for source in sources {
         let table = dictionary.collection(&source.collection).ok_or_else(|| {
@@ -262,7 +270,11 @@ fn load_file(
         };
         let primary = shape.primary(&values);
         if !seen.insert(primary) {
-            say(shape.primary_names.join(", "), Rule::Unique, "the same key stands in an earlier row: keep one".to_owned());
+            say(
+                shape.primary_names.join(", "),
+                Rule::Unique,
+                "the same key stands in an earlier row: keep one".to_owned(),
+            );
         }
         for reference in &shape.references {
             if !keys.contains(&reference.resource, &reference.key(&values)) {
@@ -319,7 +331,10 @@ struct ReferenceShape {
 impl KeyShape {
     fn of(table: &Table) -> Self {
         let positions = |names: &[String]| {
-            names.iter().filter_map(|name| table.fields.iter().position(|field| field.name == *name)).collect::<Vec<_>>()
+            names
+                .iter()
+                .filter_map(|name| table.fields.iter().position(|field| field.name == *name))
+                .collect::<Vec<_>>()
         };
         Self {
             primary: positions(&table.primary_key),

@@ -310,7 +310,10 @@ mod tests {
         fs::write(&tumour, text).unwrap();
         let dictionary = Dictionary::built_in().unwrap();
         let mut defects = Vec::new();
-        let outcome = load(&data, &dictionary, &PseudonymKey::new(&[1; 32]), &sources(folder.path()), &mut |defect| defects.push(defect)).unwrap();
+        let outcome = load(&data, &dictionary, &PseudonymKey::new(&[1; 32]), &sources(folder.path()), &mut |defect| {
+            defects.push(defect)
+        })
+        .unwrap();
         assert!(matches!(outcome, Outcome::Refused { defects: 2, .. }));
         assert_eq!(defects.iter().map(|defect| defect.rule).collect::<Vec<_>>(), [Rule::Unique, Rule::Reference]);
         assert_eq!(batch::list(&data).unwrap(), []);

@@ -30,10 +30,14 @@ pub fn check(field: &Field, value: &str) -> Result<(), (Rule, String)> {
         },
         Kind::Date => match value.parse::<PartialDate>() {
             Ok(_) => Ok(()),
-            Err(error) => Err((Rule::Date, format!("{error}; write YYYY-MM-DD, or YYYY-MM or YYYY if no more is known"))),
+            Err(error) => {
+                Err((Rule::Date, format!("{error}; write YYYY-MM-DD, or YYYY-MM or YYYY if no more is known")))
+            }
         },
         Kind::Text => match &field.pattern {
-            Some(pattern) if !pattern.is_match(value) => Err((Rule::Form, format!("use the form {}", pattern.as_str()))),
+            Some(pattern) if !pattern.is_match(value) => {
+                Err((Rule::Form, format!("use the form {}", pattern.as_str())))
+            }
             _ => Ok(()),
         },
     }

@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn the_first_event_counts_and_death_is_one() {
-        let events = vec![(EventKind::Relapse, date("2014-07-01").unwrap()), (EventKind::Death, date("2014-09-01").unwrap())];
+        let events =
+            vec![(EventKind::Relapse, date("2014-07-01").unwrap()), (EventKind::Death, date("2014-09-01").unwrap())];
         let course = Course { events, dead: true, ..course() };
         assert_eq!(ends(event_free(&course)), Some((181, "relapse")));
         assert_eq!(ends(overall(&course)), Some((243, "death")));

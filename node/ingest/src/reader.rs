@@ -123,11 +123,18 @@ fn read_csv(
         rows += 1;
         let line = record.position().map_or(before, csv::Position::line);
         if record.as_slice().len() > MAX_ROW {
-            reporter.say(line, None, None, Rule::Readable, "the row is longer than 64 kB: look for an unclosed quotation mark");
+            reporter.say(
+                line,
+                None,
+                None,
+                Rule::Readable,
+                "the row is longer than 64 kB: look for an unclosed quotation mark",
+            );
             continue;
         }
         if record.len() != width {
-            let fix = format!("the header has {width} columns, this row {}: look for a missing or extra comma", record.len());
+            let fix =
+                format!("the header has {width} columns, this row {}: look for a missing or extra comma", record.len());
             reporter.say(line, None, None, Rule::RowLength, fix);
             continue;
         }
@@ -139,7 +146,14 @@ fn read_csv(
 
 fn unreadable(error: csv::Error, line: u64, reporter: &mut Reporter<'_>) -> io::Result<()> {
     match error.into_kind() {
-        csv::ErrorKind::Io(error) if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => Err(error),
+        csv::ErrorKind::Io(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+            ) =>
+        {
+            Err(error)
+        }
         _ => {
             reporter.say(line, None, None, Rule::Readable, "the file ends or breaks off here: export it again");
             Ok(())
@@ -194,7 +208,13 @@ fn check_row(
         let bytes = column.and_then(|column| record.get(column)).unwrap_or_default();
         let Ok(value) = std::str::from_utf8(bytes) else {
             good = false;
-            reporter.say(line, Some(&field.name), None, Rule::Readable, "the value is not UTF-8: save the file as UTF-8");
+            reporter.say(
+                line,
+                Some(&field.name),
+                None,
+                Rule::Readable,
+                "the value is not UTF-8: save the file as UTF-8",
+            );
             continue;
         };
         let value = value.trim();

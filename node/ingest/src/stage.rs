@@ -34,7 +34,9 @@ mod tests {
 
     #[test]
     fn numbered_stages_and_no_others() {
-        for (value, code) in [("I", "1"), ("IIB", "2"), ("IIIC", "3"), ("IV", "4"), ("IS", "1"), ("y-II", "y2"), ("X", "X")] {
+        for (value, code) in
+            [("I", "1"), ("IIB", "2"), ("IIIC", "3"), ("IV", "4"), ("IS", "1"), ("y-II", "y2"), ("X", "X")]
+        {
             assert_eq!(stage(value), Some(code), "{value}");
         }
         for value in ["", "0", "L", "M0", "MS", "CNS1", "L1", "XX", "y-X"] {

@@ -92,7 +92,8 @@ impl Writer {
 /// # Errors
 /// Those of the file system and of Parquet.
 pub fn read(path: &Path, table: &Table, each: &mut dyn FnMut(&[&str])) -> Result<(), StoredError> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?.with_batch_size(ROWS_PER_BATCH).build()?;
+    let reader =
+        ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?.with_batch_size(ROWS_PER_BATCH).build()?;
     for batch in reader {
         let batch = batch?;
         let columns = table

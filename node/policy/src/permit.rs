@@ -113,11 +113,10 @@ pub fn permit<'d>(
             (&tier.statistics, &tier.tables, policy.exploration_safeguards())
         }
         Some(name) => {
-            let project = policy
-                .project
-                .get(name)
-                .filter(|project| now.date_naive() <= project.expires)
-                .ok_or_else(|| ProblemKind::ProjectNotApproved.at("project", "ask the node's steward to approve it"))?;
+            let project =
+                policy.project.get(name).filter(|project| now.date_naive() <= project.expires).ok_or_else(|| {
+                    ProblemKind::ProjectNotApproved.at("project", "ask the node's steward to approve it")
+                })?;
             let safeguards = policy.project_safeguards();
             let persons = project.persons.unwrap_or(safeguards.persons);
             (&project.statistics, &project.tables, Safeguards { persons, ..safeguards })
@@ -197,7 +196,10 @@ mod tests {
         let project = Some("mx-2026-001");
         assert_eq!(ask(Role::Researcher, project, SURVIVAL, "2027-12-31").unwrap().persons, 8);
         assert_eq!(ask(Role::Researcher, project, SURVIVAL, "2028-01-01"), Err(ProblemKind::ProjectNotApproved));
-        assert_eq!(ask(Role::Researcher, Some("mx-2026-002"), COUNT, "2026-11-21"), Err(ProblemKind::ProjectNotApproved));
+        assert_eq!(
+            ask(Role::Researcher, Some("mx-2026-002"), COUNT, "2026-11-21"),
+            Err(ProblemKind::ProjectNotApproved)
+        );
     }
 
     #[test]

@@ -77,7 +77,9 @@ pub enum PolicyError {
     #[error("the policy cannot be read: {0}")]
     Form(String),
     /// A threshold below the floor.
-    #[error("{key} = {value} is below the floor of {floor}: raise it (or set `rehearsal = true` on public or invented data)")]
+    #[error(
+        "{key} = {value} is below the floor of {floor}: raise it (or set `rehearsal = true` on public or invented data)"
+    )]
     Floor {
         /// Key.
         key: String,

@@ -63,6 +63,22 @@ pub struct SurvivalGroup {
     pub missing: Cell,
     /// One entry per cut; empty where the persons are not shown.
     pub cuts: Vec<Cut>,
+    /// The life table at every canonical boundary, the same whatever cuts were asked for: what the pooled estimate is made of.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub boundaries: Vec<Boundary>,
+}
+
+/// The life table at one canonical boundary; the first interval starts with all persons.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Boundary {
+    /// Months of 365.25/12 days from diagnosis.
+    pub month: u16,
+    /// Events since the boundary before.
+    pub events: u64,
+    /// Withdrawn since the boundary before.
+    pub withdrawn: u64,
+    /// S(t), exact Kaplan-Meier.
+    pub survival: f64,
 }
 
 /// The life table and the curve at one cut.

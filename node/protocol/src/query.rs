@@ -154,7 +154,10 @@ impl Query {
         for (at, &cut) in cuts_months.iter().enumerate() {
             if cut <= last || cut > LAST_MONTH {
                 let field = format!("statistic.cuts_months[{at}]");
-                return bad(&field, format!("cuts are months from 1 to {LAST_MONTH}, each greater than the one before"));
+                return bad(
+                    &field,
+                    format!("cuts are months from 1 to {LAST_MONTH}, each greater than the one before"),
+                );
             }
             last = cut;
         }
@@ -194,7 +197,8 @@ impl Query {
             cells = cells.saturating_mul(cuts_months.len() as u64);
         }
         if cells > MAX_CELLS {
-            let detail = format!("{cells} cells; at most {MAX_CELLS} are possible: group by fewer fields or narrow `where`");
+            let detail =
+                format!("{cells} cells; at most {MAX_CELLS} are possible: group by fewer fields or narrow `where`");
             return Err(ProblemKind::TooManyCells.at("by", detail));
         }
         Ok(table)
@@ -292,7 +296,8 @@ pub fn parse_json<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, Prob
 
 fn known<'t>(table: &'t Table, name: &str, place: &str) -> Result<&'t Field, Problem> {
     table.field(name).ok_or_else(|| {
-        ProblemKind::QueryInvalid.at(place, format!("there is no field of that name in `{}`; see the dictionary", table.name))
+        ProblemKind::QueryInvalid
+            .at(place, format!("there is no field of that name in `{}`; see the dictionary", table.name))
     })
 }
 
@@ -352,7 +357,8 @@ impl Condition {
                     }
                     (Self::Between { .. }, _) => bad(format!("`{name}` takes codes, not a range: use `in`")),
                     (Self::In { values, .. }, Kind::Integer { minimum, maximum }) => {
-                        let fits = |value: &Value| matches!(value, Value::Integer(n) if (minimum..=maximum).contains(&n));
+                        let fits =
+                            |value: &Value| matches!(value, Value::Integer(n) if (minimum..=maximum).contains(&n));
                         if values.iter().all(fits) {
                             return Ok(());
                         }
@@ -452,19 +458,63 @@ mod raw {
 
         fn try_from(raw: Condition) -> Result<Self, Self::Error> {
             match raw {
-                Condition { field: Some(field), values: Some(values), between: None, is_missing: None, all: None, any: None, not: None } => {
-                    Ok(Self::In { field, values })
-                }
-                Condition { field: Some(field), values: None, between: Some([low, high]), is_missing: None, all: None, any: None, not: None } => {
-                    Ok(Self::Between { field, low, high })
-                }
-                Condition { field: Some(field), values: None, between: None, is_missing: Some(missing), all: None, any: None, not: None } => {
-                    Ok(Self::IsMissing { field, missing })
-                }
-                Condition { field: None, values: None, between: None, is_missing: None, all: Some(inner), any: None, not: None } => Ok(Self::All(inner)),
-                Condition { field: None, values: None, between: None, is_missing: None, all: None, any: Some(inner), not: None } => Ok(Self::Any(inner)),
-                Condition { field: None, values: None, between: None, is_missing: None, all: None, any: None, not: Some(inner) } => Ok(Self::Not(inner)),
-                _ => Err("a condition is `field` with one of `in`, `between`, `is_missing`; or one of `all`, `any`, `not`"),
+                Condition {
+                    field: Some(field),
+                    values: Some(values),
+                    between: None,
+                    is_missing: None,
+                    all: None,
+                    any: None,
+                    not: None,
+                } => Ok(Self::In { field, values }),
+                Condition {
+                    field: Some(field),
+                    values: None,
+                    between: Some([low, high]),
+                    is_missing: None,
+                    all: None,
+                    any: None,
+                    not: None,
+                } => Ok(Self::Between { field, low, high }),
+                Condition {
+                    field: Some(field),
+                    values: None,
+                    between: None,
+                    is_missing: Some(missing),
+                    all: None,
+                    any: None,
+                    not: None,
+                } => Ok(Self::IsMissing { field, missing }),
+                Condition {
+                    field: None,
+                    values: None,
+                    between: None,
+                    is_missing: None,
+                    all: Some(inner),
+                    any: None,
+                    not: None,
+                } => Ok(Self::All(inner)),
+                Condition {
+                    field: None,
+                    values: None,
+                    between: None,
+                    is_missing: None,
+                    all: None,
+                    any: Some(inner),
+                    not: None,
+                } => Ok(Self::Any(inner)),
+                Condition {
+                    field: None,
+                    values: None,
+                    between: None,
+                    is_missing: None,
+                    all: None,
+                    any: None,
+                    not: Some(inner),
+                } => Ok(Self::Not(inner)),
+                _ => Err(
+                    "a condition is `field` with one of `in`, `between`, `is_missing`; or one of `all`, `any`, `not`",
+                ),
             }
         }
     }
@@ -474,8 +524,12 @@ mod raw {
             let empty = Self::default();
             match condition {
                 super::Condition::In { field, values } => Self { field: Some(field), values: Some(values), ..empty },
-                super::Condition::Between { field, low, high } => Self { field: Some(field), between: Some([low, high]), ..empty },
-                super::Condition::IsMissing { field, missing } => Self { field: Some(field), is_missing: Some(missing), ..empty },
+                super::Condition::Between { field, low, high } => {
+                    Self { field: Some(field), between: Some([low, high]), ..empty }
+                }
+                super::Condition::IsMissing { field, missing } => {
+                    Self { field: Some(field), is_missing: Some(missing), ..empty }
+                }
                 super::Condition::All(inner) => Self { all: Some(inner), ..empty },
                 super::Condition::Any(inner) => Self { any: Some(inner), ..empty },
                 super::Condition::Not(inner) => Self { not: Some(inner), ..empty },
@@ -560,7 +614,8 @@ mod tests {
     #[test]
     fn nesting_bombs_are_refused_at_any_depth() {
         for depth in [9, 100, 1_000, 5_000] {
-            let bomb = format!("{}{{\"field\":\"sex\",\"is_missing\":true}}{}", "{\"not\":".repeat(depth), "}".repeat(depth));
+            let bomb =
+                format!("{}{{\"field\":\"sex\",\"is_missing\":true}}{}", "{\"not\":".repeat(depth), "}".repeat(depth));
             let query = SURVIVAL.replace("{\"field\":\"diagnosis_year\",\"between\":[2015,2020]}", &bomb);
             assert!(Query::parse(query.as_bytes()).is_err(), "{depth}");
         }

@@ -57,7 +57,9 @@ impl Requester {
             return;
         }
         match self.adopt_from(peer).await {
-            Ok(epoch) => tracing::info!(peer.id = %peer, membership.epoch = epoch, "a newer membership came into force"),
+            Ok(epoch) => {
+                tracing::info!(peer.id = %peer, membership.epoch = epoch, "a newer membership came into force")
+            }
             Err(problem) => tracing::warn!(peer.id = %peer, %problem, "a peer's newer membership was not adopted"),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use node_domain::months;
 use node_protocol::{
-    answer::{Answer, Cut, Estimator, GroupKey, LogRank, Pooled, PooledCount, Share, SurvivalGroup},
+    answer::{Answer, Boundary, Cut, Estimator, GroupKey, LogRank, Pooled, PooledCount, Share, SurvivalGroup},
     cell::{Cell, Withheld},
     study::{NodeState, Note, Status},
 };
@@ -12,7 +12,7 @@ use node_statistics::{
     count::{self, Bounds},
     interval::wilson,
     log_rank::log_rank,
-    survival::{self, Interval, Point, PooledInterval},
+    survival::{self, Interval, Point},
 };
 
 /// The pooled estimate of the answers that are here, and remarks on it.
@@ -21,7 +21,9 @@ pub fn pool(nodes: &[NodeState]) -> (Option<Pooled>, Vec<Note>) {
     let (mut counts, mut curves) = (Vec::new(), Vec::new());
     for node in nodes {
         match &node.answer {
-            Some(Answer::Count(answer)) => counts.push(answer.cells.iter().map(|cell| (&cell.group, cell.persons)).collect()),
+            Some(Answer::Count(answer)) => {
+                counts.push(answer.cells.iter().map(|cell| (&cell.group, cell.persons)).collect())
+            }
             Some(Answer::Survival(answer)) => curves.push(answer.groups.as_slice()),
             None => {}
         }
@@ -45,7 +47,11 @@ fn bounds_of(cell: Cell) -> Option<Bounds> {
 }
 
 fn cell_of(bounds: Bounds) -> Cell {
-    if bounds.low == bounds.high { Cell::Exact { n: bounds.low } } else { Cell::Banded { low: bounds.low, high: bounds.high } }
+    if bounds.low == bounds.high {
+        Cell::Exact { n: bounds.low }
+    } else {
+        Cell::Banded { low: bounds.low, high: bounds.high }
+    }
 }
 
 /// Sums by group; a group that any country refuses has no sum.
@@ -61,7 +67,7 @@ fn sums<'g>(countries: &[Vec<(&'g GroupKey, Cell)>]) -> BTreeMap<&'g GroupKey, B
 fn pool_counts(countries: &[Vec<(&GroupKey, Cell)>]) -> Pooled {
     let sums = sums(countries);
     let exact = |bounds: &Bounds| (bounds.low == bounds.high).then_some(bounds.low);
-    let total: Option<u64> = sums.values().map(exact).sum();
+    let total = sums.values().try_fold(0_u64, |total, bounds| total.checked_add(exact(bounds)?));
     let cells = sums
         .iter()
         .map(|(group, bounds)| PooledCount {
@@ -84,19 +90,11 @@ fn pool_survival(countries: &[&[SurvivalGroup]]) -> Pooled {
         countries.iter().map(|groups| groups.iter().map(|group| (&group.group, group.missing)).collect()).collect();
     let (persons, missing) = (sums(&persons), sums(&missing));
 
-    let mut tables: BTreeMap<&GroupKey, Vec<Vec<Interval>>> = BTreeMap::new();
-    let mut with_curve = 0;
-    for groups in countries {
-        let mut any = false;
-        for group in *groups {
-            let intervals = intervals(group);
-            if !intervals.is_empty() {
-                any = true;
-                tables.entry(&group.group).or_default().push(intervals);
-            }
-        }
-        with_curve += u32::from(any);
+    let mut curves: BTreeMap<&GroupKey, Vec<&SurvivalGroup>> = BTreeMap::new();
+    for group in countries.iter().flat_map(|groups| groups.iter()).filter(|group| !intervals(group).is_empty()) {
+        curves.entry(&group.group).or_default().push(group);
     }
+    let with_curve = countries.iter().filter(|groups| groups.iter().any(|group| !intervals(group).is_empty())).count();
     let cuts: Vec<u16> = countries
         .iter()
         .flat_map(|groups| groups.iter())
@@ -104,14 +102,15 @@ fn pool_survival(countries: &[&[SurvivalGroup]]) -> Pooled {
         .max_by_key(Vec::len)
         .unwrap_or_default();
     let (mut groups, mut pooled_tables) = (Vec::new(), Vec::new());
-    for (key, countries) in &tables {
-        let pooled = survival::pool(countries);
+    for (key, countries) in &curves {
+        let pooled = survival::pool(&countries.iter().map(|group| intervals(group)).collect::<Vec<_>>());
         let curve = survival::pooled_curve(&pooled);
         groups.push(SurvivalGroup {
             group: (*key).clone(),
             persons: persons.get(key).map_or(Cell::Refused { reason: Withheld::Merged }, |bounds| cell_of(*bounds)),
             missing: missing.get(key).map_or(Cell::Refused { reason: Withheld::Merged }, |bounds| cell_of(*bounds)),
-            cuts: pooled_cuts(&cuts, countries, &pooled, &curve),
+            cuts: pooled_cuts(&cuts, countries, &curve),
+            boundaries: Vec::new(),
         });
         pooled_tables.push(pooled);
     }
@@ -120,84 +119,68 @@ fn pool_survival(countries: &[&[SurvivalGroup]]) -> Pooled {
         df: u32::try_from(test.degrees_of_freedom).unwrap_or(u32::MAX),
         p: test.p,
     });
-    Pooled::Survival { estimator: Estimator::KaplanMeier, countries: with_curve, groups, log_rank }
-}
-
-/// The life table behind the cuts that a country shows.
-fn intervals(group: &SurvivalGroup) -> Vec<Interval> {
-    let shown: Vec<Shown> = group.cuts.iter().filter_map(Shown::of).collect();
-    let Some(mut entering) = group.persons.exact() else { return Vec::new() };
-    let (mut from_month, mut survival, mut variance) = (0, 1.0, 0.0);
-    shown
-        .iter()
-        .map(|cut| {
-            let relative = if cut.survival > 0.0 { (cut.standard_error / cut.survival).powi(2) } else { f64::INFINITY };
-            let interval = Interval {
-                from_month,
-                to_month: cut.month,
-                entering,
-                at_risk_at_end: cut.at_risk,
-                events: cut.events,
-                withdrawn: cut.withdrawn,
-                factor: if survival > 0.0 { cut.survival / survival } else { 0.0 },
-                greenwood: relative - variance,
-            };
-            entering = entering.saturating_sub(cut.events + cut.withdrawn);
-            (from_month, survival, variance) = (cut.month, cut.survival, relative);
-            interval
-        })
-        .collect()
-}
-
-/// A cut whose numbers are all there.
-struct Shown {
-    month: u16,
-    at_risk: u64,
-    events: u64,
-    withdrawn: u64,
-    survival: f64,
-    standard_error: f64,
-}
-
-impl Shown {
-    fn of(cut: &Cut) -> Option<Self> {
-        Some(Self {
-            month: cut.month,
-            at_risk: cut.at_risk.exact()?,
-            events: cut.events.exact()?,
-            withdrawn: cut.withdrawn.exact()?,
-            survival: cut.survival?,
-            standard_error: cut.standard_error.unwrap_or(0.0),
-        })
+    Pooled::Survival {
+        estimator: Estimator::KaplanMeier,
+        countries: u32::try_from(with_curve).unwrap_or(u32::MAX),
+        groups,
+        log_rank,
     }
+}
+
+/// The life table of a country from its boundaries; empty where it does not add up: a peer may lie about its data, but not
+/// break the numbers of the others.
+fn intervals(group: &SurvivalGroup) -> Vec<Interval> {
+    let Some(mut entering) = group.persons.exact() else { return Vec::new() };
+    let (mut from_month, mut survival) = (0, 1.0);
+    let interval = |boundary: &Boundary| {
+        let left = entering.checked_sub(boundary.events.checked_add(boundary.withdrawn)?)?;
+        let in_order = boundary.month > from_month && boundary.month <= months::LAST_MONTH;
+        if !in_order || !(0.0..=survival).contains(&boundary.survival) {
+            return None;
+        }
+        let interval = Interval {
+            from_month,
+            to_month: boundary.month,
+            entering,
+            at_risk_at_end: left,
+            events: boundary.events,
+            withdrawn: boundary.withdrawn,
+            factor: if survival > 0.0 { boundary.survival / survival } else { 0.0 },
+            greenwood: 0.0, // the pooled variance comes from the pooled counts
+        };
+        (entering, from_month, survival) = (left, boundary.month, boundary.survival);
+        Some(interval)
+    };
+    group.boundaries.iter().map(interval).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// One row per cut asked for. Counts are sums since the last cut that every country behind the row shows; where one does not,
 /// there is an estimate and no count.
-fn pooled_cuts(cuts: &[u16], countries: &[Vec<Interval>], pooled: &[PooledInterval], curve: &[Point]) -> Vec<Cut> {
+fn pooled_cuts(cuts: &[u16], countries: &[&SurvivalGroup], curve: &[Point]) -> Vec<Cut> {
     let mut since = 0;
     cuts.iter()
         .map(|&month| {
-            let place = pooled.iter().position(|interval| interval.to_month == month);
-            let point = place.and_then(|place| curve.get(place));
-            let covering: Vec<&Vec<Interval>> =
-                countries.iter().filter(|table| table.last().is_some_and(|last| last.to_month >= month)).collect();
-            let all_show = point.is_some() && covering.iter().all(|table| table.iter().any(|i| i.to_month == month));
-            let aligned = all_show && covering.iter().all(|table| since == 0 || table.iter().any(|i| i.to_month == since));
-            let reason = if point.is_none() { Withheld::TailCut } else { Withheld::Merged };
-            let sum = |value: fn(&Interval) -> u64| {
-                let inside = covering.iter().flat_map(|table| table.iter());
-                Cell::Exact { n: inside.filter(|i| i.to_month > since && i.to_month <= month).map(value).sum() }
+            let point = curve.get(usize::from(month).saturating_sub(1));
+            let covers = |group: &&&SurvivalGroup| group.boundaries.last().is_some_and(|last| last.month >= month);
+            let covering: Vec<&SurvivalGroup> = countries.iter().filter(covers).copied().collect();
+            let shows =
+                |group: &SurvivalGroup, month: u16| group.boundaries.iter().any(|boundary| boundary.month == month);
+            let all_show = point.is_some() && covering.iter().all(|group| shows(group, month));
+            let aligned = all_show && covering.iter().all(|group| since == 0 || shows(group, since));
+            let hidden = Cell::Refused { reason: if point.is_none() { Withheld::TailCut } else { Withheld::Merged } };
+            let sum = |value: fn(&Boundary) -> u64| {
+                let inside = covering.iter().flat_map(|group| &group.boundaries);
+                let inside = inside.filter(|one| one.month > since && one.month <= month);
+                Cell::Exact { n: inside.map(value).fold(0, u64::saturating_add) }
             };
-            let hidden = Cell::Refused { reason };
-            let at_risk = covering.iter().flat_map(|table| table.iter().filter(|i| i.to_month == month));
-            let at_risk = Cell::Exact { n: at_risk.map(|interval| interval.at_risk_at_end).sum() };
+            let at_risk = covering.iter().flat_map(|group| &group.cuts).filter(|cut| cut.month == month);
+            let at_risk = Cell::Exact { n: at_risk.filter_map(|cut| cut.at_risk.exact()).fold(0, u64::saturating_add) };
             let row = Cut {
                 month,
                 days: months::days(month),
                 at_risk: if all_show { at_risk } else { hidden },
-                events: if aligned { sum(|interval| interval.events) } else { hidden },
-                withdrawn: if aligned { sum(|interval| interval.withdrawn) } else { hidden },
+                events: if aligned { sum(|boundary| boundary.events) } else { hidden },
+                withdrawn: if aligned { sum(|boundary| boundary.withdrawn) } else { hidden },
                 merged: point.is_some() && !aligned,
                 survival: point.map(|point| point.survival),
                 standard_error: point.and_then(|point| point.standard_error),
@@ -220,7 +203,14 @@ fn notes(nodes: &[NodeState], pooled: Option<&Pooled>) -> Vec<Note> {
     let names = |nodes: &[&NodeState]| nodes.iter().map(|node| node.node.as_str()).collect::<Vec<_>>().join(", ");
     let answered = with(Status::Answered);
     if answered.len() < nodes.len() {
-        say("partial", format!("{} of {} nodes have answered; the pooled estimate is of these alone.", answered.len(), nodes.len()));
+        say(
+            "partial",
+            format!(
+                "{} of {} nodes have answered; the pooled estimate is of these alone.",
+                answered.len(),
+                nodes.len()
+            ),
+        );
     }
     for (status, code, words) in [
         (Status::Refused, "refused", "refused the query"),
@@ -246,10 +236,17 @@ fn notes(nodes: &[NodeState], pooled: Option<&Pooled>) -> Vec<Note> {
             groups(node).iter().flat_map(|group| &group.cuts).any(|cut| cut.events == Cell::Refused { reason })
         }
     };
-    let nodes_with = |test: &dyn Fn(&&&NodeState) -> bool| names(&answered.iter().filter(|node| test(node)).copied().collect::<Vec<_>>());
+    let nodes_with = |test: &dyn Fn(&&&NodeState) -> bool| {
+        names(&answered.iter().filter(|node| test(node)).copied().collect::<Vec<_>>())
+    };
     let small = nodes_with(&banded);
     if !small.is_empty() {
-        say("banded", format!("Groups of fewer persons than the node's threshold are shown as a band, zero and small alike: {small}."));
+        say(
+            "banded",
+            format!(
+                "Groups of fewer persons than the node's threshold are shown as a band, zero and small alike: {small}."
+            ),
+        );
     }
     let merged = nodes_with(&hides(Withheld::Merged));
     if !merged.is_empty() {
@@ -258,13 +255,17 @@ fn notes(nodes: &[NodeState], pooled: Option<&Pooled>) -> Vec<Note> {
     }
     let tail = nodes_with(&hides(Withheld::TailCut));
     if !tail.is_empty() {
-        say("tail_cut", format!("Curves end before the last cut, since too few were at risk or too few events followed: {tail}."));
+        say(
+            "tail_cut",
+            format!("Curves end before the last cut, since too few were at risk or too few events followed: {tail}."),
+        );
     }
-    if matches!(pooled, Some(Pooled::Survival { groups, .. }) if groups.iter().flat_map(|group| &group.cuts).any(|cut| cut.merged)) {
+    if matches!(pooled, Some(Pooled::Survival { groups, .. }) if groups.iter().flat_map(|group| &group.cuts).any(|cut| cut.merged))
+    {
         say(
             "pooled_merged",
-            "At some pooled cuts not every country shows its own: there the estimate spreads its wider interval over the cut \
-             (Turnbull 1976) and no counts are given."
+            "At some pooled cuts a country's interval is wider: there the estimate takes its hazard as constant inside, and no \
+             counts are given."
                 .to_owned(),
         );
     }

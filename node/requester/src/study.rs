@@ -96,7 +96,9 @@ impl Requester {
         let active: Vec<NodeId> = roster.active().map(|member| member.node.clone()).collect();
         if let Some(stranger) = nodes.iter().find(|node| !active.contains(node)) {
             let known = active.iter().map(NodeId::as_str).collect::<Vec<_>>().join(", ");
-            return Err(ProblemKind::UnknownPeer.at("nodes", format!("`{stranger}` is no active member: {known}")).into());
+            return Err(ProblemKind::UnknownPeer
+                .at("nodes", format!("`{stranger}` is no active member: {known}"))
+                .into());
         }
         let nodes = if nodes.is_empty() { &active } else { nodes };
         let started = self.clock.now();

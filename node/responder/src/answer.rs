@@ -161,7 +161,8 @@ impl Responder {
     /// The answer that this study got before, if any.
     async fn precedent(&self, caller: &Caller) -> Result<Option<String>, Problem> {
         let claims = caller.claims();
-        let precedent = self.store.precedent(&used(caller), &claims.study, &claims.query_hash).await.map_err(Fault::from)?;
+        let precedent =
+            self.store.precedent(&used(caller), &claims.study, &claims.query_hash).await.map_err(Fault::from)?;
         self.follow(caller, precedent).await
     }
 

@@ -90,7 +90,8 @@ impl Application {
         let store = Store::open(&home.database()).await?;
         let roster = Arc::new(ArcSwap::from_pointee(roster_in_force(&store).await?));
         check_membership(&home, &roster.load(), &signing.public(), &keys.tls()?)?;
-        let tls = TlsState { identity: Arc::new(ArcSwap::from_pointee(keys.tls()?)), roster, clock: Arc::clone(&clock) };
+        let tls =
+            TlsState { identity: Arc::new(ArcSwap::from_pointee(keys.tls()?)), roster, clock: Arc::clone(&clock) };
         let dictionary = Arc::new(Dictionary::built_in()?);
         let published = open_published(&home, &dictionary)?;
         let policy_hash = home.policy.hash()?;
@@ -287,7 +288,8 @@ pub async fn roster_in_force(store: &Store) -> anyhow::Result<Roster> {
     let mut roster: Option<Roster> = None;
     for text in store.memberships().await? {
         let file = MembershipFile::parse(text.as_bytes())?;
-        let committee = roster.as_ref().map_or(&file.membership.committee, |roster| &roster.membership().committee).clone();
+        let committee =
+            roster.as_ref().map_or(&file.membership.committee, |roster| &roster.membership().committee).clone();
         roster = Some(Roster::restore(file, &committee)?);
     }
     roster.context("this node has not joined an alliance: run `alianza join MEMBERSHIP-FILE`")
@@ -302,7 +304,9 @@ fn check_membership(
     let node = &home.config.node;
     let member = roster.member(node).with_context(|| format!("node {node} is not in the membership file"))?;
     if member.signing_key != *signing || !member.tls_pins.contains(&tls.pin) {
-        bail!("the membership file has other keys for {node} than its folder: send the committee the new member record");
+        bail!(
+            "the membership file has other keys for {node} than its folder: send the committee the new member record"
+        );
     }
     Ok(())
 }

@@ -338,7 +338,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Ended> {
         Command::Study(StudyCommand::List(output)) => commands::study::list(&dir, &output).await,
         Command::Study(StudyCommand::Show { study, output }) => commands::study::show(&dir, &study, &output).await,
         Command::Verify(arguments) => commands::verify::run(&dir, &arguments).await,
-        Command::Audit(AuditCommand::Verify { offline, output }) => commands::audit::verify(&dir, offline, &output).await,
+        Command::Audit(AuditCommand::Verify { offline, output }) => {
+            commands::audit::verify(&dir, offline, &output).await
+        }
         Command::Audit(AuditCommand::List { most }) => commands::audit::list(&dir, most).await,
         Command::Membership(command) => commands::membership::run(command),
         Command::RenewCertificate => commands::init::renew_certificate(&dir),

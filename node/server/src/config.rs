@@ -247,8 +247,21 @@ mod tests {
     fn the_sample_file_parses_and_names_every_field() {
         Config::parse(SHIPPED, Path::new("node.toml")).unwrap();
         for field in [
-            "node", "listen", "url", "policy", "keys", "tokens", "data", "database", "answers_at_once", "threads",
-            "connections", "attempt_timeout_ms", "first_pause_ms", "deadline_h", "gossip_s",
+            "node",
+            "listen",
+            "url",
+            "policy",
+            "keys",
+            "tokens",
+            "data",
+            "database",
+            "answers_at_once",
+            "threads",
+            "connections",
+            "attempt_timeout_ms",
+            "first_pause_ms",
+            "deadline_h",
+            "gossip_s",
         ] {
             assert!(SHIPPED.lines().any(|line| line.starts_with(&format!("{field} ="))), "{field}");
         }

@@ -62,7 +62,8 @@ impl KeyStore {
     /// # Errors
     /// Where a file is missing, readable by others, or not what it should be.
     pub fn tls(&self) -> anyhow::Result<TlsIdentity> {
-        let certificate = fs::read_to_string(self.certificate_path()).with_context(|| self.certificate_path().display().to_string())?;
+        let certificate = fs::read_to_string(self.certificate_path())
+            .with_context(|| self.certificate_path().display().to_string())?;
         Ok(TlsIdentity::from_pem(&certificate, &self.read("tls.key")?)?)
     }
 
@@ -86,7 +87,8 @@ impl KeyStore {
             bail!("{}: not 64 hexadecimal digits", self.pseudonym_path().display());
         }
         for (at, byte) in secret.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16).with_context(|| self.pseudonym_path().display().to_string())?;
+            *byte = u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16)
+                .with_context(|| self.pseudonym_path().display().to_string())?;
         }
         Ok(PseudonymKey::new(&secret))
     }

@@ -49,7 +49,9 @@ pub(crate) fn paths(app: &mut web::ServiceConfig) {
         .service(web::resource("/v1/answers").name("answers").post(answers).default_service(web::to(no_such_path)))
         .service(web::resource("/v1/node").name("node").get(node).default_service(web::to(no_such_path)))
         .service(web::resource("/v1/heads").name("heads").get(heads).default_service(web::to(no_such_path)))
-        .service(web::resource("/v1/membership").name("membership").get(membership).default_service(web::to(no_such_path)))
+        .service(
+            web::resource("/v1/membership").name("membership").get(membership).default_service(web::to(no_such_path)),
+        )
         .default_service(web::to(no_such_path));
 }
 
@@ -59,7 +61,8 @@ async fn answers(
     body: Result<Bytes, actix_web::Error>,
     responder: Data<Arc<Responder>>,
 ) -> Result<HttpResponse, Refusal> {
-    let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let token =
+        request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let token = token.ok_or_else(|| ProblemKind::TokenInvalid.because("send it as `Authorization: Bearer`"))?;
     let question: AnswerRequest = parse_json(&bounded(body, MAX_BYTES)?)?;
     question.query.check_shape()?;

@@ -134,7 +134,9 @@ async fn begin(
     people: Data<People>,
 ) -> Result<HttpResponse, Refusal> {
     if !person.0.role.may_query() {
-        return Err(ProblemKind::RoleForbidden.because("researchers, stewards and committee members begin studies").into());
+        return Err(ProblemKind::RoleForbidden
+            .because("researchers, stewards and committee members begin studies")
+            .into());
     }
     let new: NewStudy = parse_json(&bounded(body, MAX_BYTES)?)?;
     new.query.check_shape()?;
@@ -201,7 +203,9 @@ async fn answers(_: Person, study: Path<String>, people: Data<People>) -> Result
 }
 
 fn named(study: &str) -> Result<StudyId, Refusal> {
-    study.parse().map_err(|error: node_protocol::study::StudyIdError| ProblemKind::NotFound.because(error.to_string()).into())
+    study
+        .parse()
+        .map_err(|error: node_protocol::study::StudyIdError| ProblemKind::NotFound.because(error.to_string()).into())
 }
 
 fn refusal(error: StudyError) -> Refusal {

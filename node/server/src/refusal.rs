@@ -48,7 +48,10 @@ pub(crate) async fn no_such_path(request: HttpRequest) -> Result<HttpResponse, R
 }
 
 /// The body within its bound, or the refusal to read it.
-pub(crate) fn bounded(body: Result<actix_web::web::Bytes, actix_web::Error>, most: usize) -> Result<actix_web::web::Bytes, Refusal> {
+pub(crate) fn bounded(
+    body: Result<actix_web::web::Bytes, actix_web::Error>,
+    most: usize,
+) -> Result<actix_web::web::Bytes, Refusal> {
     body.map_err(|error| {
         let too_large = error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE;
         let kind = if too_large { ProblemKind::BodyTooLarge } else { ProblemKind::BodyInvalid };

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fs::File, path::Path, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch, StringArray, UInt8Array, UInt16Array, UInt32Array},
+    array::{
+        Array, ArrayRef, AsArray, DictionaryArray, RecordBatch, StringArray, UInt8Array, UInt16Array, UInt32Array,
+    },
     datatypes::{DataType, Schema, UInt8Type, UInt16Type, UInt32Type},
     error::ArrowError,
 };
@@ -91,18 +93,17 @@ pub fn read(path: &Path, table: &Table) -> Result<Columns, FileError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
     let schema: Arc<Schema> = Arc::clone(builder.schema());
     let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
-    let mut draft = Draft {
-        columns: BTreeMap::new(),
-        persons: Vec::with_capacity(rows),
-        record_keys: Vec::with_capacity(rows),
-    };
+    let mut draft =
+        Draft { columns: BTreeMap::new(), persons: Vec::with_capacity(rows), record_keys: Vec::with_capacity(rows) };
     for batch in builder.with_batch_size(64 * 1024).build()? {
         let batch = batch?;
         for (array, field) in batch.columns().iter().zip(schema.fields()) {
             let wrong = || ColumnsError::Field(field.name().clone());
             match field.name().as_str() {
                 PERSON => draft.persons.extend(array.as_primitive_opt::<UInt32Type>().ok_or_else(wrong)?.values()),
-                RECORD_KEY => draft.record_keys.extend(array.as_primitive_opt::<UInt32Type>().ok_or_else(wrong)?.values()),
+                RECORD_KEY => {
+                    draft.record_keys.extend(array.as_primitive_opt::<UInt32Type>().ok_or_else(wrong)?.values())
+                }
                 name => {
                     let Some(described) = table.field(name) else { continue };
                     append(draft.columns.entry(name.to_owned()), array, &described.kind, rows).ok_or_else(wrong)?;

@@ -230,12 +230,14 @@ mod tests {
             .iter()
             .map(|field| {
                 let column = match &field.kind {
-                    Kind::Code(list) => {
-                        Column::Codes((0..rows).map(|row| u8::try_from(row % (list.codes.len() + 1)).unwrap()).collect())
-                    }
+                    Kind::Code(list) => Column::Codes(
+                        (0..rows).map(|row| u8::try_from(row % (list.codes.len() + 1)).unwrap()).collect(),
+                    ),
                     Kind::Integer { minimum, .. } => {
                         let value = u16::try_from(*minimum).unwrap();
-                        Column::Numbers((0..rows).map(|row| if row % 7 == 0 { MISSING_NUMBER } else { value }).collect())
+                        Column::Numbers(
+                            (0..rows).map(|row| if row % 7 == 0 { MISSING_NUMBER } else { value }).collect(),
+                        )
                     }
                     Kind::Date | Kind::Text => panic!("analysis tables are coded"),
                 };

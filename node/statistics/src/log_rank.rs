@@ -1,12 +1,12 @@
-//! The log-rank test between groups, from pooled life tables.
+//! The log-rank test between groups, from pooled life tables by month.
 //!
 //! Mantel (1966), Cancer Chemother. Rep. 50:163-170; variance from the multivariate hypergeometric distribution (Kalbfleisch &
-//! Prentice 1980, eq. 1.20). From life tables it equals the test on times rounded up to the cuts.
+//! Prentice 1980, eq. 1.20). It equals R's `survdiff` on times rounded up to months.
 
 use nalgebra::{DMatrix, DVector};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
-use crate::survival::PooledInterval;
+use crate::survival::PooledMonth;
 
 /// The result of the test.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,29 +19,26 @@ pub struct LogRank {
     pub p: f64,
 }
 
-/// Compares the groups on the cuts that all of them have; `None` for fewer than two groups or no event.
+/// Compares the groups over the months that the curves of all of them cover; `None` for fewer than two groups or no event.
 #[must_use]
-pub fn log_rank(groups: &[Vec<PooledInterval>]) -> Option<LogRank> {
-    let groups: Vec<&Vec<PooledInterval>> = groups.iter().filter(|group| !group.is_empty()).collect();
-    let mut cuts: Vec<u16> = groups.first()?.iter().map(|interval| interval.to_month).collect();
-    cuts.retain(|cut| groups.iter().all(|group| group.iter().any(|interval| interval.to_month == *cut)));
-    let tables: Vec<Vec<(f64, f64)>> = groups.iter().map(|group| coarsen(group, &cuts)).collect();
-
+pub fn log_rank(groups: &[Vec<PooledMonth>]) -> Option<LogRank> {
+    let groups: Vec<&Vec<PooledMonth>> = groups.iter().filter(|group| !group.is_empty()).collect();
+    let months = groups.iter().map(|group| group.len()).min()?;
     let last = groups.len().checked_sub(1).filter(|last| *last > 0)?;
     let mut difference = DVector::<f64>::zeros(last);
     let mut variance = DMatrix::<f64>::zeros(last, last);
-    for row in 0..cuts.len() {
-        let events: f64 = tables.iter().map(|table| table[row].0).sum();
-        let at_risk: f64 = tables.iter().map(|table| table[row].1).sum();
+    for row in 0..months {
+        let events: f64 = groups.iter().map(|group| group[row].events).sum();
+        let at_risk: f64 = groups.iter().map(|group| group[row].at_risk).sum();
         if events <= 0.0 || at_risk <= 1.0 {
             continue;
         }
         let spread = events * (at_risk - events) / (at_risk - 1.0);
         for i in 0..last {
-            let share = tables[i][row].1 / at_risk;
-            difference[i] += tables[i][row].0 - events * share;
+            let share = groups[i][row].at_risk / at_risk;
+            difference[i] += groups[i][row].events - events * share;
             for j in 0..last {
-                let other = tables[j][row].1 / at_risk;
+                let other = groups[j][row].at_risk / at_risk;
                 variance[(i, j)] += spread * share * (f64::from(u8::from(i == j)) - other);
             }
         }
@@ -51,38 +48,12 @@ pub fn log_rank(groups: &[Vec<PooledInterval>]) -> Option<LogRank> {
     Some(LogRank { chi_squared, degrees_of_freedom: last, p })
 }
 
-/// Events and number at risk between `cuts`; an interval made of several has the effective number at risk of their product.
-fn coarsen(group: &[PooledInterval], cuts: &[u16]) -> Vec<(f64, f64)> {
-    let mut rest = group;
-    cuts.iter()
-        .map(|cut| {
-            let end = rest.partition_point(|interval| interval.to_month <= *cut);
-            let (inside, later) = rest.split_at(end);
-            rest = later;
-            let events: f64 = inside.iter().map(|interval| interval.events).sum();
-            let factor: f64 = inside.iter().map(|interval| 1.0 - interval.events / interval.at_risk).product();
-            match inside {
-                [one] => (one.events, one.at_risk),
-                _ if factor < 1.0 => (events, events / (1.0 - factor)),
-                _ => (events, inside.iter().map(|interval| interval.at_risk).sum::<f64>() / inside.len().max(1) as f64),
-            }
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn table(rows: &[(u16, f64, f64)]) -> Vec<PooledInterval> {
-        let mut from_month = 0;
-        rows.iter()
-            .map(|&(to_month, at_risk, events)| {
-                let interval = PooledInterval { from_month, to_month, at_risk, events, countries: 1 };
-                from_month = to_month;
-                interval
-            })
-            .collect()
+    fn table(rows: &[(u16, f64, f64)]) -> Vec<PooledMonth> {
+        rows.iter().map(|&(month, at_risk, events)| PooledMonth { month, at_risk, events, countries: 1 }).collect()
     }
 
     #[test]

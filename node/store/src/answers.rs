@@ -48,7 +48,12 @@ impl Store {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn precedent(&self, token: &UsedToken, study: &StudyId, query_hash: &Digest) -> Result<Precedent, StoreError> {
+    pub async fn precedent(
+        &self,
+        token: &UsedToken,
+        study: &StudyId,
+        query_hash: &Digest,
+    ) -> Result<Precedent, StoreError> {
         precedent_in(&mut self.pool.begin().await?, token, study, query_hash).await
     }
 

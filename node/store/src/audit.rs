@@ -188,7 +188,10 @@ impl Store {
     /// # Errors
     /// Those of the database, and an entry that cannot be read.
     pub async fn recent_entries(&self, most: u32) -> Result<Vec<Entry>, StoreError> {
-        let rows = sqlx::query("SELECT entry FROM audit ORDER BY sequence DESC LIMIT $1").bind(most).fetch_all(&self.pool).await?;
+        let rows = sqlx::query("SELECT entry FROM audit ORDER BY sequence DESC LIMIT $1")
+            .bind(most)
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter()
             .map(|row| serde_json::from_str(row.try_get("entry")?).map_err(|_| StoreError::Damaged("audit")))
             .collect()
@@ -207,10 +210,11 @@ impl Store {
         let (mut last, mut findings, mut checked) = (AuditHead { sequence: 0, hash: beginning() }, Vec::new(), 0);
         // in portions, so that a long history does not fill the memory
         loop {
-            let rows = sqlx::query("SELECT sequence, entry, hash FROM audit WHERE sequence > $1 ORDER BY sequence LIMIT 1000")
-                .bind(i64::try_from(last.sequence)?)
-                .fetch_all(&self.pool)
-                .await?;
+            let rows =
+                sqlx::query("SELECT sequence, entry, hash FROM audit WHERE sequence > $1 ORDER BY sequence LIMIT 1000")
+                    .bind(i64::try_from(last.sequence)?)
+                    .fetch_all(&self.pool)
+                    .await?;
             if rows.is_empty() {
                 break;
             }

@@ -13,13 +13,15 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub async fn hold_head(&self, peer: &NodeId, head: AuditHead, now: DateTime<Utc>) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO held_head (peer, sequence, hash, seen) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
-            .bind(peer.as_str())
-            .bind(i64::try_from(head.sequence)?)
-            .bind(head.hash.to_string())
-            .bind(now.timestamp_millis())
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(
+            "INSERT INTO held_head (peer, sequence, hash, seen) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        )
+        .bind(peer.as_str())
+        .bind(i64::try_from(head.sequence)?)
+        .bind(head.hash.to_string())
+        .bind(now.timestamp_millis())
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 

@@ -15,12 +15,13 @@ impl Store {
     /// Those of the database.
     pub async fn adopt_membership(&self, epoch: u64, file: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let new = sqlx::query("INSERT INTO membership (epoch, file, adopted) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-            .bind(i64::try_from(epoch)?)
-            .bind(file)
-            .bind(now.timestamp_millis())
-            .execute(&mut *transaction)
-            .await?;
+        let new =
+            sqlx::query("INSERT INTO membership (epoch, file, adopted) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+                .bind(i64::try_from(epoch)?)
+                .bind(file)
+                .bind(now.timestamp_millis())
+                .execute(&mut *transaction)
+                .await?;
         if new.rows_affected() == 1 {
             audit::append_in(&mut transaction, now, Event::MembershipAdopted { epoch }).await?;
         }

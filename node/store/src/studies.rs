@@ -146,10 +146,11 @@ impl Store {
     /// Those of the database.
     pub async fn study(&self, study: &StudyId) -> Result<Option<(StoredStudy, Vec<StoredNode>)>, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        let row = sqlx::query("SELECT study, asker, role, query, query_hash, started, deadline FROM study WHERE study = $1")
-            .bind(study.as_str())
-            .fetch_optional(&mut *transaction)
-            .await?;
+        let row =
+            sqlx::query("SELECT study, asker, role, query, query_hash, started, deadline FROM study WHERE study = $1")
+                .bind(study.as_str())
+                .fetch_optional(&mut *transaction)
+                .await?;
         let Some(row) = row else { return Ok(None) };
         let nodes = sqlx::query(
             "SELECT node, status, problem, signed, elapsed_ms, changed FROM study_node WHERE study = $1 ORDER BY node",

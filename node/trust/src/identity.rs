@@ -83,7 +83,8 @@ impl TlsIdentity {
     /// # Errors
     /// Where one cannot be read or they do not belong together.
     pub fn from_pem(certificate_pem: &str, key_pem: &str) -> Result<Self, IdentityError> {
-        let certificate = CertificateDer::from_pem_slice(certificate_pem.as_bytes()).map_err(|_| IdentityError::Certificate)?;
+        let certificate =
+            CertificateDer::from_pem_slice(certificate_pem.as_bytes()).map_err(|_| IdentityError::Certificate)?;
         let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|_| IdentityError::Key)?;
         let key = any_supported_type(&key).map_err(|_| IdentityError::Key)?;
         let facts = facts(&certificate)?;

@@ -88,7 +88,8 @@ impl Roster {
     /// Who the TLS key with that hash belongs to. Compares whole hashes in constant time.
     #[must_use]
     pub fn recognise(&self, pin: &Digest) -> Recognised<'_> {
-        let holds = |member: &&Member| member.tls_pins.iter().any(|known| bool::from(known.as_bytes().ct_eq(pin.as_bytes())));
+        let holds =
+            |member: &&Member| member.tls_pins.iter().any(|known| bool::from(known.as_bytes().ct_eq(pin.as_bytes())));
         match self.file.membership.nodes.iter().find(holds) {
             Some(member) if member.status == MemberStatus::Active => Recognised::Active(member),
             Some(member) => Recognised::Revoked(member),
@@ -227,7 +228,10 @@ mod tests {
     fn nobody_is_recognised_after_its_time() {
         let (keys, committee) = committee();
         let late = "2027-01-01T00:00:00Z".parse().unwrap();
-        assert!(matches!(Roster::trust(file(1, &committee, &keys), &committee, late), Err(MembershipError::Expired(_))));
+        assert!(matches!(
+            Roster::trust(file(1, &committee, &keys), &committee, late),
+            Err(MembershipError::Expired(_))
+        ));
         let roster = Roster::trust(file(1, &committee, &keys), &committee, now()).unwrap();
         assert_eq!(roster.in_time(late).unwrap_err().kind, ProblemKind::MembershipExpired);
     }
@@ -257,7 +261,9 @@ mod tests {
     fn keys_are_recognised_whole() {
         let (keys, committee) = committee();
         let roster = Roster::trust(file(1, &committee, &keys), &committee, now()).unwrap();
-        assert!(matches!(roster.recognise(&Digest::of(b"mx")), Recognised::Active(member) if member.node.as_str() == "mx"));
+        assert!(
+            matches!(roster.recognise(&Digest::of(b"mx")), Recognised::Active(member) if member.node.as_str() == "mx")
+        );
         assert_eq!(roster.recognise(&Digest::of(b"m")), Recognised::Stranger);
         assert!(roster.member(&"mx-1".parse().unwrap()).is_none());
     }

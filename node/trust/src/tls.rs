@@ -98,9 +98,8 @@ pub fn people_client_config(pin: node_domain::digest::Digest) -> Result<ClientCo
 #[must_use]
 pub fn problem_of(error: &Error) -> Problem {
     match error {
-        Error::AlertReceived(AlertDescription::UnknownCA) => {
-            ProblemKind::UnknownPeer.because("the peer does not know this node's TLS key: its membership file may be older")
-        }
+        Error::AlertReceived(AlertDescription::UnknownCA) => ProblemKind::UnknownPeer
+            .because("the peer does not know this node's TLS key: its membership file may be older"),
         Error::AlertReceived(AlertDescription::AccessDenied) => {
             ProblemKind::PeerKeyMismatch.because("the peer knows this node's name with another TLS key")
         }
@@ -159,7 +158,9 @@ impl PeerVerifier {
         }
         let Ok(facts) = facts(certificate) else { return refused(CertificateError::BadEncoding) };
         match roster.recognise(&facts.pin) {
-            Recognised::Active(member) if self.expected.as_ref().is_none_or(|expected| *expected == member.node) => Ok(()),
+            Recognised::Active(member) if self.expected.as_ref().is_none_or(|expected| *expected == member.node) => {
+                Ok(())
+            }
             Recognised::Revoked(_) => refused(CertificateError::Revoked),
             Recognised::Active(_) | Recognised::Stranger => {
                 let names_a_member = facts.claimed.is_some_and(|claimed| roster.member(&claimed).is_some());

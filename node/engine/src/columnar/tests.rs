@@ -36,7 +36,13 @@ fn columns(table: &Table, rows: usize, seed: u64) -> (BTreeMap<String, Column>, 
                 }
                 Kind::Integer { minimum, maximum } => {
                     let span = u64::try_from((maximum - minimum).min(40)).unwrap();
-                    let number = |draw: u64| if draw > span { MISSING_NUMBER } else { u16::try_from(*minimum).unwrap() + u16::try_from(draw).unwrap() };
+                    let number = |draw: u64| {
+                        if draw > span {
+                            MISSING_NUMBER
+                        } else {
+                            u16::try_from(*minimum).unwrap() + u16::try_from(draw).unwrap()
+                        }
+                    };
                     Column::Numbers((0..rows).map(|_| number(draw(span + 3))).collect())
                 }
                 Kind::Date | Kind::Text => panic!("analysis tables are coded"),
@@ -68,7 +74,9 @@ fn passes(condition: &Condition, table: &Table, columns: &Columns, row: usize) -
         (Column::Codes(codes), Kind::Code(list)) => {
             list.codes.get(usize::from(codes[row])).map(|code| Value::Text(code.code.clone()))
         }
-        (Column::Numbers(numbers), _) => (numbers[row] != MISSING_NUMBER).then(|| Value::Integer(i64::from(numbers[row]))),
+        (Column::Numbers(numbers), _) => {
+            (numbers[row] != MISSING_NUMBER).then(|| Value::Integer(i64::from(numbers[row])))
+        }
         _ => panic!("not coded"),
     };
     match condition {
@@ -95,8 +103,10 @@ fn condition() -> impl Strategy<Value = Condition> {
             low,
             high: low + span
         }),
-        proptest::collection::vec(0..40_i64, 1..6)
-            .prop_map(|ages| Condition::In { field: "age_years".into(), values: ages.into_iter().map(Value::Integer).collect() }),
+        proptest::collection::vec(0..40_i64, 1..6).prop_map(|ages| Condition::In {
+            field: "age_years".into(),
+            values: ages.into_iter().map(Value::Integer).collect()
+        }),
         (proptest::sample::select(vec!["sex", "age_years"]), any::<bool>())
             .prop_map(|(field, missing)| Condition::IsMissing { field: field.into(), missing }),
     ];

@@ -43,7 +43,11 @@ pub(crate) async fn verify(dir: &Path, offline: bool, output: &Json) -> anyhow::
             "entries": checked, "findings": findings, "heads_compared": held.len(), "peers_asked": asked, "peers_silent": silent
         }))?;
     } else {
-        say(format!("{checked} entries checked, compared with {} heads held by {} of {asked} peers.", held.len(), asked - silent.len()));
+        say(format!(
+            "{checked} entries checked, compared with {} heads held by {} of {asked} peers.",
+            held.len(),
+            asked - silent.len()
+        ));
         for finding in &findings {
             say(describe(finding));
         }
@@ -82,7 +86,9 @@ fn describe(finding: &Finding) -> String {
         Finding::Gap { sequence } => format!("MISSING    entries are missing before entry {sequence}"),
         Finding::Broken { sequence } => format!("BROKEN     entry {sequence} does not continue the one before it"),
         Finding::Rewritten { peer, sequence } => format!("REWRITTEN  {peer} holds another hash for entry {sequence}"),
-        Finding::CutOff { peer, sequence } => format!("CUT OFF    {peer} holds the head of entry {sequence}, which is gone"),
+        Finding::CutOff { peer, sequence } => {
+            format!("CUT OFF    {peer} holds the head of entry {sequence}, which is gone")
+        }
     }
 }
 

@@ -39,7 +39,10 @@ pub(crate) struct Country {
 impl Country {
     /// The countries that the alliance may have, in the order of the file.
     pub(crate) fn all() -> anyhow::Result<Vec<Self>> {
-        csv::Reader::from_reader(MEMBERS.as_bytes()).deserialize().map(|row| row.context("config/members.csv")).collect()
+        csv::Reader::from_reader(MEMBERS.as_bytes())
+            .deserialize()
+            .map(|row| row.context("config/members.csv"))
+            .collect()
     }
 
     /// Its names in three languages.
@@ -52,7 +55,9 @@ impl Country {
 pub(crate) fn run(dir: &Path, arguments: &InitArgs) -> anyhow::Result<Ended> {
     let member = create(dir, arguments, POLICY)?;
     say(format!("Made the folder of node {} in {}.", arguments.node, dir.display()));
-    say(format!("  keys/          private keys, readable by this user only; back them up where nobody else reads them"));
+    say(format!(
+        "  keys/          private keys, readable by this user only; back them up where nobody else reads them"
+    ));
     say(format!("  node.toml      configuration; check it with: alianza check-config --dir {}", dir.display()));
     say("  policy.toml    what may leave this node; for the data steward");
     say("  member.json    this node's entry of the membership file; send it to the committee");
@@ -86,7 +91,11 @@ pub(crate) fn create(dir: &Path, arguments: &InitArgs, policy: &str) -> anyhow::
     rand::rngs::OsRng.try_fill_bytes(&mut secret)?;
     let token = secret.map(|byte| format!("{byte:02x}")).concat();
     write_secret(&dir.join("keys").join(TOKEN_FILE), token.as_bytes())?;
-    let first = AccessToken { name: "researcher".to_owned(), role: node_policy::permit::Role::Researcher, sha256: token_hash(&token) };
+    let first = AccessToken {
+        name: "researcher".to_owned(),
+        role: node_policy::permit::Role::Researcher,
+        sha256: token_hash(&token),
+    };
     durable::replace(&dir.join("tokens.toml"), toml::to_string(&AccessTokens { token: vec![first] })?.as_bytes())?;
     durable::replace(&dir.join("policy.toml"), policy.as_bytes())?;
     let member = Member {

@@ -25,7 +25,12 @@ pub(crate) async fn run(dir: &Path, arguments: &JoinArgs) -> anyhow::Result<Ende
     let store = Store::open(&home.database()).await?;
     if store.newest_epoch().await?.is_none() {
         let Some(said) = &arguments.fingerprint else {
-            say(format!("The committee of {} has {} keys, of which {} must sign.", arguments.file.display(), file.membership.committee.keys.len(), file.membership.committee.threshold));
+            say(format!(
+                "The committee of {} has {} keys, of which {} must sign.",
+                arguments.file.display(),
+                file.membership.committee.keys.len(),
+                file.membership.committee.threshold
+            ));
             say(format!("Its fingerprint is  {expected}"));
             say("Call a member of the committee, compare it by voice, and join with:");
             say(format!("  alianza join {} --fingerprint '{expected}'", arguments.file.display()));
@@ -33,7 +38,10 @@ pub(crate) async fn run(dir: &Path, arguments: &JoinArgs) -> anyhow::Result<Ende
         };
         let digits = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_lowercase();
         if digits(said) != digits(&expected) {
-            bail!("the committee of {} has another fingerprint, {expected}: do not join before the difference is explained", arguments.file.display());
+            bail!(
+                "the committee of {} has another fingerprint, {expected}: do not join before the difference is explained",
+                arguments.file.display()
+            );
         }
     }
     let epoch = adopt(&home, &store, file, SystemClock.now()).await?;
@@ -53,7 +61,9 @@ pub(crate) async fn adopt(home: &Home, store: &Store, file: MembershipFile, now:
     };
     let node = &home.config.node;
     let keys = KeyStore::new(home.keys());
-    let member = roster.member(node).with_context(|| format!("node {node} is not in that file: send member.json to the committee"))?;
+    let member = roster
+        .member(node)
+        .with_context(|| format!("node {node} is not in that file: send member.json to the committee"))?;
     if member.signing_key != keys.signing()?.public() || !member.tls_pins.contains(&keys.tls()?.pin) {
         bail!("the file has other keys for {node} than this folder: send the committee this node's member.json");
     }

@@ -46,12 +46,20 @@ pub(crate) fn ingest(dir: &Path, arguments: &IngestArgs) -> anyhow::Result<Ended
             for file in &record.files {
                 say(format!("{:<12} {:>9} rows", file.collection, file.rows));
             }
-            say(format!("Loaded as batch {} in {:.1} s. Next: alianza publish", record.batch.short(), begun.elapsed().as_secs_f64()));
+            say(format!(
+                "Loaded as batch {} in {:.1} s. Next: alianza publish",
+                record.batch.short(),
+                begun.elapsed().as_secs_f64()
+            ));
         }
-        Outcome::AlreadyLoaded(record) => say(format!("These files are loaded already, as batch {}; nothing was changed.", record.batch.short())),
+        Outcome::AlreadyLoaded(record) => {
+            say(format!("These files are loaded already, as batch {}; nothing was changed.", record.batch.short()))
+        }
         Outcome::Refused { defects, rows } => {
             let rules = by_rule.iter().map(|(rule, count)| format!("{rule} {count}")).collect::<Vec<_>>().join(", ");
-            say(format!("Refused: {defects} errors in {rows} rows ({rules}). Nothing was loaded; mend the files and load them again."));
+            say(format!(
+                "Refused: {defects} errors in {rows} rows ({rules}). Nothing was loaded; mend the files and load them again."
+            ));
         }
     }
     Ok(ended)
@@ -76,7 +84,9 @@ pub(crate) fn publish(dir: &Path, output: &Json) -> anyhow::Result<Ended> {
     let published = enforce(&Home::open(dir)?)?;
     let size = published.catalogue.iter().find(|entry| entry.indicator == "registry_size");
     if output.json {
-        say_json(&json!({ "snapshot": published.id, "manifest": published.manifest, "catalogue": published.catalogue }))?;
+        say_json(
+            &json!({ "snapshot": published.id, "manifest": published.manifest, "catalogue": published.catalogue }),
+        )?;
         return Ok(Ended::Well);
     }
     for (name, table) in &published.manifest.tables {

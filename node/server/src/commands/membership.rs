@@ -66,7 +66,12 @@ fn show(file: &MembershipFile) -> anyhow::Result<()> {
     let membership = &file.membership;
     let committee = &membership.committee;
     say(format!("Epoch {}, void from {}.", membership.epoch, membership.expires));
-    say(format!("Committee: {} of {} sign; fingerprint {}", committee.threshold, committee.keys.len(), committee.fingerprint()?));
+    say(format!(
+        "Committee: {} of {} sign; fingerprint {}",
+        committee.threshold,
+        committee.keys.len(),
+        committee.fingerprint()?
+    ));
     match file.check_past(committee) {
         Ok(()) => say("Signatures: enough and valid."),
         Err(error) => say(format!("Signatures: {error}.")),

@@ -27,7 +27,13 @@ pub(crate) fn study(study: &Study) -> String {
     let mut text = String::new();
     let answered = study.nodes.iter().filter(|node| node.status == Status::Answered).count();
     // writing to a String cannot fail
-    let _ = writeln!(text, "Study {}  ·  {answered} of {} nodes answered  ·  {:.1} ms", study.study, study.nodes.len(), study.elapsed_ms);
+    let _ = writeln!(
+        text,
+        "Study {}  ·  {answered} of {} nodes answered  ·  {:.1} ms",
+        study.study,
+        study.nodes.len(),
+        study.elapsed_ms
+    );
     let by = if study.query.by.is_empty() { "all".to_owned() } else { study.query.by.join(", ") };
     match &study.query.statistic {
         Statistic::Count => {
@@ -36,7 +42,8 @@ pub(crate) fn study(study: &Study) -> String {
         }
         Statistic::Survival { endpoint, cuts_months } => {
             let words = endpoint.replace('_', "-");
-            let _ = writeln!(text, "{words} survival by {by}, percent alive without the event at month; 95 % interval\n");
+            let _ =
+                writeln!(text, "{words} survival by {by}, percent alive without the event at month; 95 % interval\n");
             survival(&mut text, study, cuts_months);
         }
     }
@@ -88,8 +95,16 @@ fn counts(text: &mut String, study: &Study) {
     if let Some(Pooled::Count { countries, cells }) = &study.pooled {
         let _ = writeln!(text, "\nPooled, {countries} countries");
         for one in cells {
-            let share = one.share.map(|s| format!("  {:5.1} % ({:.1}–{:.1})", s.value * 1e2, s.lower * 1e2, s.upper * 1e2));
-            let _ = writeln!(text, "{:<6} {:<20} {:>10}{}", "", group_name(&one.group), cell(&one.persons), share.unwrap_or_default());
+            let share =
+                one.share.map(|s| format!("  {:5.1} % ({:.1}–{:.1})", s.value * 1e2, s.lower * 1e2, s.upper * 1e2));
+            let _ = writeln!(
+                text,
+                "{:<6} {:<20} {:>10}{}",
+                "",
+                group_name(&one.group),
+                cell(&one.persons),
+                share.unwrap_or_default()
+            );
         }
     }
 }
@@ -104,7 +119,9 @@ fn survival(text: &mut String, study: &Study, cuts: &[u16]) {
     let mut left_out = 0;
     let visible = |group: &GroupKey| {
         study.nodes.iter().any(|node| match &node.answer {
-            Some(Answer::Survival(answer)) => answer.groups.iter().any(|one| one.group == *group && one.persons.exact().is_some()),
+            Some(Answer::Survival(answer)) => {
+                answer.groups.iter().any(|one| one.group == *group && one.persons.exact().is_some())
+            }
             _ => false,
         })
     };
@@ -115,7 +132,13 @@ fn survival(text: &mut String, study: &Study, cuts: &[u16]) {
                 left_out = answer.groups.len() - groups.len();
                 if groups.iter().all(|group| group.persons.exact().is_none()) {
                     let band = groups.first().or(answer.groups.first().as_ref()).map(|group| cell(&group.persons));
-                    let _ = writeln!(text, "{:<6} {:<12} {:>8}   nothing but a band", node.node, "every group", band.unwrap_or_default());
+                    let _ = writeln!(
+                        text,
+                        "{:<6} {:<12} {:>8}   nothing but a band",
+                        node.node,
+                        "every group",
+                        band.unwrap_or_default()
+                    );
                     continue;
                 }
                 for (at, group) in groups.into_iter().enumerate() {
@@ -137,7 +160,11 @@ fn survival(text: &mut String, study: &Study, cuts: &[u16]) {
         }
         if let Some(test) = log_rank {
             let p = if test.p < 1e-4 { "p < 0.0001".to_owned() } else { format!("p = {:.4}", test.p) };
-            let _ = writeln!(text, "log-rank between groups: chi-squared {:.1}, {} degrees of freedom, {p}", test.chi_squared, test.df);
+            let _ = writeln!(
+                text,
+                "log-rank between groups: chi-squared {:.1}, {} degrees of freedom, {p}",
+                test.chi_squared, test.df
+            );
         }
         plot(text, groups);
     }
@@ -185,7 +212,11 @@ fn plot(text: &mut String, groups: &[SurvivalGroup]) {
             if month > f64::from(end) {
                 break;
             }
-            let survival = points.iter().take_while(|(cut, _)| f64::from(*cut) <= month + 1e-9).last().map_or(1.0, |point| point.1);
+            let survival = points
+                .iter()
+                .take_while(|(cut, _)| f64::from(*cut) <= month + 1e-9)
+                .last()
+                .map_or(1.0, |point| point.1);
             let line = ((1.0 - survival) / (1.0 - floor) * height as f64).round();
             // within the canvas, since floor <= survival <= 1
             if let Some(spot) = canvas.get_mut(line as usize).and_then(|row| row.get_mut(place)) {

@@ -34,7 +34,12 @@ pub(crate) async fn check(dir: &Path) -> anyhow::Result<Ended> {
         Some(member) if member.signing_key == signing && member.tls_pins.contains(&tls.pin) => {}
         _ => bail!("the membership file has no entry with these keys for {}", home.config.node),
     }
-    say(format!("membership     epoch {}, {} nodes, void from {}", roster.epoch(), roster.membership().nodes.len(), roster.membership().expires));
+    say(format!(
+        "membership     epoch {}, {} nodes, void from {}",
+        roster.epoch(),
+        roster.membership().nodes.len(),
+        roster.membership().expires
+    ));
     match shelf::open(&home.snapshots(), &Dictionary::built_in()?)? {
         Some((snapshot, _)) => say(format!("snapshot       {}", snapshot.id)),
         None => say("snapshot       none yet: run `alianza ingest` and `alianza publish`"),

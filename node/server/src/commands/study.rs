@@ -70,7 +70,13 @@ pub(crate) async fn list(dir: &Path, output: &Json) -> anyhow::Result<Ended> {
         say("No studies yet. Ask one with: alianza query FILE");
     }
     for study in studies {
-        say(format!("{}  {}  {:<9} {}", study.study, study.started.format("%Y-%m-%d %H:%M"), study.statistic, study.asker));
+        say(format!(
+            "{}  {}  {:<9} {}",
+            study.study,
+            study.started.format("%Y-%m-%d %H:%M"),
+            study.statistic,
+            study.asker
+        ));
     }
     Ok(Ended::Well)
 }

@@ -41,7 +41,12 @@ pub(crate) async fn run(dir: &Path, arguments: &VerifyArgs) -> anyhow::Result<En
         return Ok(Ended::Well);
     }
     say(format!("VALID      {}", arguments.file.display()));
-    say(format!("answered by {} on {} (membership epoch {})", statement.node, statement.issued.format("%Y-%m-%d %H:%M:%S UTC"), statement.epoch));
+    say(format!(
+        "answered by {} on {} (membership epoch {})",
+        statement.node,
+        statement.issued.format("%Y-%m-%d %H:%M:%S UTC"),
+        statement.epoch
+    ));
     say(format!("study {}, query {}", statement.study, short(&statement.query_hash)));
     say(format!("snapshot {}, policy {}", short(&statement.snapshot), short(&statement.policy_hash)));
     say(format!("audit head {} at entry {}", short(&statement.audit_head.hash), statement.audit_head.sequence));
@@ -57,7 +62,8 @@ fn verify(text: &str, rosters: &[Roster]) -> Result<Verified, Refused> {
             Err(problem) => first = first.or(Some(problem)),
         }
     }
-    let none = || node_protocol::problem::ProblemKind::MembershipInvalid.because("there is no membership to verify with");
+    let none =
+        || node_protocol::problem::ProblemKind::MembershipInvalid.because("there is no membership to verify with");
     Err(Refused(first.unwrap_or_else(none)))
 }
 
@@ -66,7 +72,8 @@ async fn all_rosters(home: &Home) -> anyhow::Result<Vec<Roster>> {
     let mut rosters: Vec<Roster> = Vec::new();
     for text in store.memberships().await? {
         let file = MembershipFile::parse(text.as_bytes())?;
-        let committee = rosters.last().map_or(&file.membership.committee, |roster| &roster.membership().committee).clone();
+        let committee =
+            rosters.last().map_or(&file.membership.committee, |roster| &roster.membership().committee).clone();
         rosters.push(Roster::restore(file, &committee)?);
     }
     store.close().await;

@@ -150,7 +150,8 @@ fn sign_membership(folder: &Path, nodes: Vec<Member>) -> anyhow::Result<Membersh
     let keys = (0..5).map(|_| SigningKey::generate()).collect::<Result<Vec<_>, _>>()?;
     let committee = Committee { threshold: 3, keys: keys.iter().map(SigningKey::public).collect() };
     let expires = SystemClock.now() + TimeDelta::days(365);
-    let mut file = MembershipFile { membership: Membership { epoch: 1, expires, committee, nodes }, signatures: Vec::new() };
+    let mut file =
+        MembershipFile { membership: Membership { epoch: 1, expires, committee, nodes }, signatures: Vec::new() };
     for key in &keys[..3] {
         file.sign(key)?;
     }
@@ -175,7 +176,9 @@ fn fill(home: &Home, plan: &Plan, folder: &Path) -> anyhow::Result<u64> {
     };
     let sources: Vec<Source> = Dictionary::built_in()?
         .collections()
-        .flat_map(|table| [format!("{}.csv", table.name), format!("{}.csv.gz", table.name)].map(|file| (table.name.clone(), file)))
+        .flat_map(|table| {
+            [format!("{}.csv", table.name), format!("{}.csv.gz", table.name)].map(|file| (table.name.clone(), file))
+        })
         .map(|(collection, file)| Source { collection, path: place.join(file) })
         .filter(|source| source.path.is_file())
         .collect();
@@ -184,7 +187,9 @@ fn fill(home: &Home, plan: &Plan, folder: &Path) -> anyhow::Result<u64> {
         return Ok(0);
     }
     match load::load(home, &sources, &mut |defect| note(defect))? {
-        Outcome::Accepted(record) | Outcome::AlreadyLoaded(record) => Ok(record.files.iter().map(|file| file.rows).sum()),
+        Outcome::Accepted(record) | Outcome::AlreadyLoaded(record) => {
+            Ok(record.files.iter().map(|file| file.rows).sum())
+        }
         Outcome::Refused { defects, .. } => anyhow::bail!("{node}: {defects} errors in its files; nothing was loaded"),
     }
 }

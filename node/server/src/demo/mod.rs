@@ -40,12 +40,19 @@ pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<Ended> {
         None => scratch.path(),
     };
     if matches!(data, Data::Wilms) {
-        note("Data: National Wilms Tumor Study 3/4, 4,028 children, relapse (R package survival; Breslow & Chatterjee 1999).");
-        note("The children are real, the countries are NOMINAL: the study was split into unequal parts for this rehearsal.");
+        note(
+            "Data: National Wilms Tumor Study 3/4, 4,028 children, relapse (R package survival; Breslow & Chatterjee 1999).",
+        );
+        note(
+            "The children are real, the countries are NOMINAL: the study was split into unequal parts for this rehearsal.",
+        );
     }
     let plan = Plan { nodes: usize::from(arguments.nodes), data, policy };
     let begun = Instant::now();
-    let federation = Federation::build(folder, &plan, &mut |stage, took| note(format!("{stage:<58} {:>8.0} ms", took.as_secs_f64() * 1e3))).await?;
+    let federation = Federation::build(folder, &plan, &mut |stage, took| {
+        note(format!("{stage:<58} {:>8.0} ms", took.as_secs_f64() * 1e3))
+    })
+    .await?;
     note(format!("{:<58} {:>8.0} ms", "ready", begun.elapsed().as_secs_f64() * 1e3));
 
     let asking = federation.asking();
@@ -53,7 +60,11 @@ pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<Ended> {
     let asked = Instant::now();
     let new = NewStudy { query, nodes: Vec::new(), wait_ms: 30_000 };
     let study: Study = client.post("/api/v1/studies", &new).await?;
-    note(format!("{:<58} {:>8.1} ms", format!("query from {}: asked, answered, verified, pooled", asking.config.node), asked.elapsed().as_secs_f64() * 1e3));
+    note(format!(
+        "{:<58} {:>8.1} ms",
+        format!("query from {}: asked, answered, verified, pooled", asking.config.node),
+        asked.elapsed().as_secs_f64() * 1e3
+    ));
     if arguments.json {
         say_json(&study)?;
     } else {
@@ -82,7 +93,8 @@ fn policy(path: Option<&Path>, query: &Query) -> anyhow::Result<String> {
             title: "Rehearsal".to_owned(),
             statistics: policy.exploration.statistics.clone(),
             tables: policy.exploration.tables.clone(),
-            expires: chrono::NaiveDate::MAX.min(chrono::NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or(chrono::NaiveDate::MAX)),
+            expires: chrono::NaiveDate::MAX
+                .min(chrono::NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or(chrono::NaiveDate::MAX)),
             persons: None,
         };
         policy.project.insert(name.clone(), project);
