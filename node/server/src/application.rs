@@ -6,7 +6,7 @@ use actix_web::{App, HttpServer, dev::ServerHandle, rt::net::TcpStream, web};
 use anyhow::{Context, bail};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use chrono::TimeDelta;
-use node_domain::{clock::Clock, dictionary::Dictionary, digest::Digest};
+use node_domain::{clock::Clock, dictionary::Dictionary};
 use node_requester::{
     peer::Peers,
     study::{Requester, Timing},
@@ -323,10 +323,4 @@ fn draw() -> u128 {
     let mut bytes = [0; 16];
     rand::rng().fill_bytes(&mut bytes);
     u128::from_be_bytes(bytes)
-}
-
-/// Hash of an access token, as `tokens.toml` keeps it.
-#[must_use]
-pub fn token_hash(token: &str) -> Digest {
-    Digest::of(token.as_bytes())
 }

@@ -123,7 +123,7 @@ pub struct DemoArgs {
 }
 
 /// `init`
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct InitArgs {
     /// Identity: the country's ISO code in lower case, such as mx
     #[arg(long)]

@@ -37,9 +37,7 @@ impl KeyStore {
     pub fn create(&self, node: &NodeId, hosts: &[String]) -> anyhow::Result<()> {
         fs::create_dir_all(&self.folder)?;
         fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o700))?;
-        let mut secret = [0_u8; 32];
-        rand::rngs::OsRng.try_fill_bytes(&mut secret)?;
-        write_secret(&self.pseudonym_path(), secret.map(|byte| format!("{byte:02x}")).concat().as_bytes())?;
+        write_secret(&self.pseudonym_path(), fresh_token()?.as_bytes())?;
         write_secret(&self.signing_path(), SigningKey::generate()?.to_pem()?.as_bytes())?;
         let key = identity::generate_key()?;
         write_secret(&self.folder.join("tls.key"), key.as_bytes())?;
@@ -110,6 +108,16 @@ impl KeyStore {
     fn read(&self, name: &str) -> anyhow::Result<String> {
         read_secret(&self.folder.join(name))
     }
+}
+
+/// A fresh access token: 256 random bits in hexadecimal.
+///
+/// # Errors
+/// Where the system has no randomness to give.
+pub fn fresh_token() -> anyhow::Result<String> {
+    let mut secret = [0_u8; 32];
+    rand::rngs::OsRng.try_fill_bytes(&mut secret)?;
+    Ok(secret.map(|byte| format!("{byte:02x}")).concat())
 }
 
 /// Reads a secret that nobody else may read.

@@ -8,6 +8,7 @@ mod commands;
 pub mod config;
 pub mod demo;
 pub mod keystore;
+pub mod operate;
 mod peer_port;
 pub mod people_client;
 mod people_port;

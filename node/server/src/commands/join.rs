@@ -3,16 +3,14 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, bail};
-use chrono::{DateTime, Utc};
 use node_domain::clock::{Clock, SystemClock};
 use node_store::Store;
-use node_trust::{membership::MembershipFile, roster::Roster};
+use node_trust::membership::MembershipFile;
 
 use crate::{
-    application::roster_in_force,
     cli::{Ended, JoinArgs},
     config::Home,
-    keystore::KeyStore,
+    operate::adopt,
     terminal::say,
 };
 
@@ -50,23 +48,3 @@ pub(crate) async fn run(dir: &Path, arguments: &JoinArgs) -> anyhow::Result<Ende
     Ok(Ended::Well)
 }
 
-/// Verifies and keeps a membership: the first under its own committee, which the operator has compared; later ones under the
-/// committee before.
-pub(crate) async fn adopt(home: &Home, store: &Store, file: MembershipFile, now: DateTime<Utc>) -> anyhow::Result<u64> {
-    let roster = if store.newest_epoch().await?.is_none() {
-        let committee = file.membership.committee.clone();
-        Roster::trust(file, &committee, now)?
-    } else {
-        roster_in_force(store).await?.succeed(file, now)?
-    };
-    let node = &home.config.node;
-    let keys = KeyStore::new(home.keys());
-    let member = roster
-        .member(node)
-        .with_context(|| format!("node {node} is not in that file: send member.json to the committee"))?;
-    if member.signing_key != keys.signing()?.public() || !member.tls_pins.contains(&keys.tls()?.pin) {
-        bail!("the file has other keys for {node} than this folder: send the committee this node's member.json");
-    }
-    store.adopt_membership(roster.epoch(), &serde_json::to_string(roster.file())?, now).await?;
-    Ok(roster.epoch())
-}

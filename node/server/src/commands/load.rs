@@ -2,21 +2,15 @@
 
 use std::{collections::BTreeMap, path::Path, time::Instant};
 
-use anyhow::{Context, bail};
-use node_domain::dictionary::Dictionary;
-use node_ingest::{
-    batch::{self, Hold, Outcome, Source},
-    cases,
-    defect::Defect,
-};
-use node_protocol::envelope::CatalogueEntry;
-use node_snapshot::shelf;
+use anyhow::bail;
+use node_ingest::batch::{Outcome, Source};
+use node_protocol::{answer::Answer, envelope::CatalogueEntry};
 use serde_json::json;
 
 use crate::{
     cli::{Ended, IngestArgs, Json},
     config::Home,
-    keystore::KeyStore,
+    operate::{self, load},
     terminal::{say, say_json},
 };
 
@@ -65,12 +59,6 @@ pub(crate) fn ingest(dir: &Path, arguments: &IngestArgs) -> anyhow::Result<Ended
     Ok(ended)
 }
 
-/// Loads files into a node's folder.
-pub(crate) fn load(home: &Home, sources: &[Source], report: &mut dyn FnMut(Defect)) -> anyhow::Result<Outcome> {
-    let key = KeyStore::new(home.keys()).pseudonym()?;
-    Ok(batch::load(&home.data(), &Dictionary::built_in()?, &key, sources, report)?)
-}
-
 fn source(text: &str) -> anyhow::Result<Source> {
     let Some((collection, path)) = text.split_once('=') else {
         bail!("`{text}`: write COLLECTION=FILE, such as patient=patient.csv");
@@ -81,7 +69,7 @@ fn source(text: &str) -> anyhow::Result<Source> {
 /// `publish`
 pub(crate) fn publish(dir: &Path, output: &Json) -> anyhow::Result<Ended> {
     let begun = Instant::now();
-    let published = enforce(&Home::open(dir)?)?;
+    let published = operate::publish(&Home::open(dir)?)?;
     let size = published.catalogue.iter().find(|entry| entry.indicator == "registry_size");
     if output.json {
         say_json(
@@ -92,7 +80,7 @@ pub(crate) fn publish(dir: &Path, output: &Json) -> anyhow::Result<Ended> {
     for (name, table) in &published.manifest.tables {
         say(format!("{name:<12} {:>9} rows", table.rows));
     }
-    if let Some(CatalogueEntry { answer: node_protocol::answer::Answer::Count(answer), .. }) = size {
+    if let Some(CatalogueEntry { answer: Answer::Count(answer), .. }) = size {
         for cell in &answer.cells {
             say(format!("persons      {:>9}   (as peers see it)", super::render::cell(&cell.persons)));
         }
@@ -101,22 +89,3 @@ pub(crate) fn publish(dir: &Path, output: &Json) -> anyhow::Result<Ended> {
     Ok(Ended::Well)
 }
 
-/// What a publication made.
-pub(crate) struct Publication {
-    pub(crate) id: node_domain::digest::Digest,
-    pub(crate) manifest: node_snapshot::manifest::Manifest,
-    pub(crate) catalogue: Vec<CatalogueEntry>,
-}
-
-/// Derives, computes the catalogue, and puts the snapshot in force.
-pub(crate) fn enforce(home: &Home) -> anyhow::Result<Publication> {
-    let dictionary = Dictionary::built_in()?;
-    let _hold = Hold::take(&home.data())?;
-    let table = dictionary.table("cases").context("the dictionary has no table `cases`")?;
-    let (batches, draft) = cases::derive(&home.data(), &dictionary, &KeyStore::new(home.keys()).pseudonym()?)?;
-    let prepared = shelf::prepare(&home.snapshots(), &dictionary, batches, &[(table, draft)])?;
-    let catalogue = node_catalogue::compute(&prepared.load(&dictionary)?, &home.policy, &dictionary)?;
-    let (id, manifest) = (prepared.id, prepared.manifest.clone());
-    prepared.enforce(&home.snapshots(), &serde_json::to_vec(&catalogue)?)?;
-    Ok(Publication { id, manifest, catalogue })
-}

@@ -24,12 +24,8 @@ use node_trust::{
 
 use crate::{
     application::{Application, Listeners},
-    cli::InitArgs,
-    commands::{
-        init::{self, Country},
-        join, load,
-    },
     config::Home,
+    operate::{self, Country, NewNode, adopt, create},
     terminal::note,
 };
 
@@ -38,7 +34,7 @@ static WILMS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../tests/fixtures/n
 
 /// What the nodes hold.
 #[derive(Debug, Clone)]
-pub enum Data {
+pub(crate) enum Data {
     /// The study that ships.
     Wilms,
     /// `DIR/<node>/<collection>.csv`; a node without a folder has an empty registry.
@@ -47,13 +43,13 @@ pub enum Data {
 
 /// What is to be built.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// How many of the default members.
-    pub nodes: usize,
+    pub(crate) nodes: usize,
     /// What they hold.
-    pub data: Data,
+    pub(crate) data: Data,
     /// Policy of all nodes.
-    pub policy: String,
+    pub(crate) policy: String,
 }
 
 /// Nodes that serve.
@@ -89,7 +85,7 @@ impl Federation {
         let file = sign_membership(folder, members)?;
         for home in &homes {
             let store = Store::open(&home.database()).await?;
-            join::adopt(home, &store, file.clone(), SystemClock.now()).await?;
+            adopt(home, &store, file.clone(), SystemClock.now()).await?;
             store.close().await;
         }
         ended("membership signed by 3 of 5 committee keys, joined by all");
@@ -100,7 +96,7 @@ impl Federation {
         }
         ended(&format!("{rows} rows loaded and checked"));
         for home in &homes {
-            load::enforce(home)?;
+            operate::publish(home)?;
         }
         ended("snapshots published");
 
@@ -132,7 +128,7 @@ impl Federation {
 
 fn make_node(folder: &Path, country: &Country, bound: &Listeners, policy: &str) -> anyhow::Result<(Home, Member)> {
     let (peer, people) = (bound.peer.local_addr()?, bound.people.local_addr()?);
-    let arguments = InitArgs {
+    let arguments = NewNode {
         node: country.iso2.to_lowercase().parse()?,
         url: format!("https://{peer}"),
         operator: "Rehearsal".to_owned(),
@@ -140,7 +136,7 @@ fn make_node(folder: &Path, country: &Country, bound: &Listeners, policy: &str) 
         people_listen: people,
     };
     let dir = folder.join(arguments.node.as_str());
-    let member = init::create(&dir, &arguments, policy)?;
+    let member = create(&dir, &arguments, policy)?;
     let mut home = Home::open(&dir)?;
     home.config.limits.threads = 1; // sixteen nodes share one machine
     Ok((home, member))
@@ -186,7 +182,7 @@ fn fill(home: &Home, plan: &Plan, folder: &Path) -> anyhow::Result<u64> {
         note(format!("{node}: no files in {}; it runs with an empty registry", place.display()));
         return Ok(0);
     }
-    match load::load(home, &sources, &mut |defect| note(defect))? {
+    match operate::load(home, &sources, &mut |defect| note(defect))? {
         Outcome::Accepted(record) | Outcome::AlreadyLoaded(record) => {
             Ok(record.files.iter().map(|file| file.rows).sum())
         }

@@ -11,18 +11,16 @@ use node_protocol::{
     study::{Status, Study},
 };
 
-use self::federation::Federation;
+use self::federation::{Data, Federation, Plan};
 use crate::{
     cli::{DemoArgs, Ended},
     commands::{render, serve::asked_to_stop, study::read_query},
+    operate::POLICY,
     people_client::PeopleClient,
     people_port::NewStudy,
     terminal::{note, say, say_json},
 };
 
-pub use self::federation::{Data, Plan};
-
-const POLICY: &str = include_str!("../../../../config/policy.toml");
 const QUERY: &str = r#"{"dictionary":"1.0","table":"cases","by":["stage"],
   "statistic":{"kind":"survival","endpoint":"event_free","cuts_months":[6,12,24,36,48,60]}}"#;
 
@@ -93,8 +91,7 @@ fn policy(path: Option<&Path>, query: &Query) -> anyhow::Result<String> {
             title: "Rehearsal".to_owned(),
             statistics: policy.exploration.statistics.clone(),
             tables: policy.exploration.tables.clone(),
-            expires: chrono::NaiveDate::MAX
-                .min(chrono::NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or(chrono::NaiveDate::MAX)),
+            expires: chrono::NaiveDate::from_ymd_opt(9999, 12, 31).context("the calendar ends")?,
             persons: None,
         };
         policy.project.insert(name.clone(), project);

@@ -1,0 +1,193 @@
+//! What an operator does to a node's folder: make it, join, load, publish. Commands, the rehearsal and the tests share it.
+
+use std::{fs, net::SocketAddr, path::Path};
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
+use node_domain::{dictionary::Dictionary, digest::Digest, language::Text, node_id::NodeId};
+use node_ingest::{
+    batch::{self, Hold, Outcome, Source},
+    cases,
+    defect::Defect,
+};
+use node_policy::permit::Role;
+use node_protocol::envelope::CatalogueEntry;
+use node_snapshot::{durable, manifest::Manifest, shelf};
+use node_store::Store;
+use node_trust::{
+    membership::{Member, MemberStatus, MembershipFile},
+    roster::Roster,
+};
+use serde::Deserialize;
+
+use crate::{
+    application::roster_in_force,
+    config::{Config, Home},
+    keystore::{KeyStore, fresh_token, write_secret},
+    people_client::TOKEN_FILE,
+    people_port::{AccessToken, AccessTokens},
+};
+
+const CONFIG: &str = include_str!("../../../config/node.toml");
+const MEMBERS: &str = include_str!("../../../config/members.csv");
+
+/// The policy that ships.
+pub const POLICY: &str = include_str!("../../../config/policy.toml");
+
+/// A country of `config/members.csv`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Country {
+    /// ISO 3166-1 alpha-2.
+    pub iso2: String,
+    name_es: String,
+    name_en: String,
+    name_pt: String,
+    /// `Y` for the sixteen that the alliance begins with.
+    pub default_member: String,
+}
+
+impl Country {
+    /// The countries that the alliance may have, in the order of the file.
+    ///
+    /// # Errors
+    /// Never for the file that ships.
+    pub fn all() -> anyhow::Result<Vec<Self>> {
+        csv::Reader::from_reader(MEMBERS.as_bytes())
+            .deserialize()
+            .map(|row| row.context("config/members.csv"))
+            .collect()
+    }
+
+    /// Its names in three languages.
+    #[must_use]
+    pub fn names(&self) -> Text {
+        Text { es: self.name_es.clone(), pt: self.name_pt.clone(), en: self.name_en.clone() }
+    }
+}
+
+/// What a new node is made from.
+#[derive(Debug, Clone)]
+pub struct NewNode {
+    /// Identity.
+    pub node: NodeId,
+    /// URL by which peers reach it.
+    pub url: String,
+    /// The institute that runs it.
+    pub operator: String,
+    /// Address of the port for peers.
+    pub listen: SocketAddr,
+    /// Address of the port for people.
+    pub people_listen: SocketAddr,
+}
+
+/// Makes a node's folder and returns its member record, which is also written there.
+///
+/// # Errors
+/// Where there is a node already, a value cannot work, or a file cannot be written.
+pub fn create(dir: &Path, new: &NewNode, policy: &str) -> anyhow::Result<Member> {
+    let NewNode { node, url, operator, listen, people_listen } = new;
+    fs::create_dir_all(dir)?;
+    let path = dir.join("node.toml");
+    if path.exists() {
+        bail!("{}: there is a node already; nothing was changed", path.display());
+    }
+    let text = CONFIG
+        .replace("node = \"mx\"", &format!("node = \"{node}\""))
+        .replace("listen = \"0.0.0.0:7443\"", &format!("listen = \"{listen}\""))
+        .replace("url = \"https://alianza.example.mx:7443\"", &format!("url = \"{url}\""))
+        .replace("listen = \"127.0.0.1:7444\"", &format!("listen = \"{people_listen}\""));
+    Config::parse(&text, &path)?;
+    let country = country_of(node)?;
+    let keys = KeyStore::new(dir.join("keys"));
+    keys.create(node, &hosts(url))?;
+    let token = fresh_token()?;
+    write_secret(&dir.join("keys").join(TOKEN_FILE), token.as_bytes())?;
+    let first = AccessToken {
+        name: "researcher".to_owned(),
+        role: Role::Researcher,
+        sha256: Digest::of(token.as_bytes()),
+    };
+    durable::replace(&dir.join("tokens.toml"), toml::to_string(&AccessTokens { token: vec![first] })?.as_bytes())?;
+    durable::replace(&dir.join("policy.toml"), policy.as_bytes())?;
+    let member = Member {
+        node: node.clone(),
+        country: country.iso2.clone(),
+        names: country.names(),
+        operator: operator.clone(),
+        url: url.clone(),
+        tls_pins: vec![keys.tls()?.pin],
+        signing_key: keys.signing()?.public(),
+        status: MemberStatus::Active,
+    };
+    durable::replace(&dir.join("member.json"), format!("{:#}\n", serde_json::to_value(&member)?).as_bytes())?;
+    durable::replace(&path, text.as_bytes())?; // last: a folder with node.toml is a whole node
+    Ok(member)
+}
+
+fn country_of(node: &NodeId) -> anyhow::Result<Country> {
+    let code = node.as_str().split('-').next().unwrap_or_default().to_uppercase();
+    let known = Country::all()?.into_iter().find(|country| country.iso2 == code);
+    known.with_context(|| format!("{node}: {code} is no country of the alliance's list (config/members.csv)"))
+}
+
+/// The host of a URL, and the names of this machine's loopback, for the certificate.
+pub(crate) fn hosts(url: &str) -> Vec<String> {
+    let host = url.trim_start_matches("https://").split(['/', ':']).next().unwrap_or("localhost");
+    vec![host.to_owned(), "localhost".to_owned()]
+}
+
+/// Verifies and keeps a membership: the first under its own committee, which the operator has compared; later ones under the
+/// committee before.
+pub async fn adopt(home: &Home, store: &Store, file: MembershipFile, now: DateTime<Utc>) -> anyhow::Result<u64> {
+    let roster = if store.newest_epoch().await?.is_none() {
+        let committee = file.membership.committee.clone();
+        Roster::trust(file, &committee, now)?
+    } else {
+        roster_in_force(store).await?.succeed(file, now)?
+    };
+    let node = &home.config.node;
+    let keys = KeyStore::new(home.keys());
+    let member = roster
+        .member(node)
+        .with_context(|| format!("node {node} is not in that file: send member.json to the committee"))?;
+    if member.signing_key != keys.signing()?.public() || !member.tls_pins.contains(&keys.tls()?.pin) {
+        bail!("the file has other keys for {node} than this folder: send the committee this node's member.json");
+    }
+    store.adopt_membership(roster.epoch(), &serde_json::to_string(roster.file())?, now).await?;
+    Ok(roster.epoch())
+}
+
+/// Loads files into a node's folder.
+///
+/// # Errors
+/// Those of the file system; what is wrong with the files goes to `report`.
+pub fn load(home: &Home, sources: &[Source], report: &mut dyn FnMut(Defect)) -> anyhow::Result<Outcome> {
+    let key = KeyStore::new(home.keys()).pseudonym()?;
+    Ok(batch::load(&home.data(), &Dictionary::built_in()?, &key, sources, report)?)
+}
+
+/// What a publication made.
+pub struct Publication {
+    /// The snapshot.
+    pub id: Digest,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Its catalogue.
+    pub catalogue: Vec<CatalogueEntry>,
+}
+
+/// Derives, computes the catalogue, and puts the snapshot in force.
+///
+/// # Errors
+/// Those of the file system; the former snapshot is then still in force.
+pub fn publish(home: &Home) -> anyhow::Result<Publication> {
+    let dictionary = Dictionary::built_in()?;
+    let _hold = Hold::take(&home.data())?;
+    let table = dictionary.table("cases").context("the dictionary has no table `cases`")?;
+    let (batches, draft) = cases::derive(&home.data(), &dictionary, &KeyStore::new(home.keys()).pseudonym()?)?;
+    let prepared = shelf::prepare(&home.snapshots(), &dictionary, batches, &[(table, draft)])?;
+    let catalogue = node_catalogue::compute(&prepared.load(&dictionary)?, &home.policy, &dictionary)?;
+    let (id, manifest) = (prepared.id, prepared.manifest.clone());
+    prepared.enforce(&home.snapshots(), &serde_json::to_vec(&catalogue)?)?;
+    Ok(Publication { id, manifest, catalogue })
+}
