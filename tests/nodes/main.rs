@@ -1,0 +1,18 @@
+//! End-to-end tests over real nodes: one binary, a file per behaviour.
+
+mod abuse;
+mod audit;
+mod crash;
+mod identity;
+mod interfaces;
+mod membership;
+mod program;
+mod study;
+mod truth;
+
+/// The default members in the order of `config/members.csv`.
+const SIXTEEN: [&str; 16] =
+    ["mx", "ar", "co", "do", "us", "es", "br", "cl", "pe", "gt", "ec", "uy", "sv", "hn", "pa", "py"];
+
+/// Counts all persons.
+const COUNT: &str = r#"{"dictionary":"1.0","table":"cases","statistic":{"kind":"count"}}"#;
