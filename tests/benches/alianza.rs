@@ -1,2 +1,192 @@
-//! placeholder
-fn main() {}
+//! What the node's work costs, each beside a baseline in the same run. `cargo bench -p node-tests`; medians go to the README.
+
+use std::{collections::BTreeMap, hint::black_box, time::Duration};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use node_disclosure::release::release;
+use node_domain::{
+    dictionary::{Dictionary, Kind, Table},
+    digest::Digest,
+};
+use node_engine::columnar::{Measures, tabulate};
+use node_policy::{permit::permit_indicator, policy::Policy};
+use node_protocol::{
+    answer::Answer,
+    envelope::{AnswerStatement, AuditHead},
+    query::Query,
+    study::StudyId,
+};
+use node_server::operate::POLICY;
+use node_snapshot::{
+    columns::{Column, Columns},
+    manifest::Manifest,
+    shelf::Snapshot,
+};
+use node_tests::{Federation, Plan, beginning, policy, wilms};
+use node_trust::signed;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+const FILTER: &str = r#""where":[{"field":"diagnosis_year","between":[2005,2018]},{"field":"behaviour","in":["3"]},
+    {"field":"basis","in":["5","6","7"]}]"#;
+
+fn query(by: &str, statistic: &str, filter: &str) -> Query {
+    let filter = if filter.is_empty() { String::new() } else { format!("{filter},") };
+    let json = format!(r#"{{"dictionary":"1.0","table":"cases",{filter}"by":[{by}],"statistic":{statistic}}}"#);
+    Query::parse(json.as_bytes()).unwrap()
+}
+
+/// Cases with uniform codes, ages and years; a quarter of the times end in an event.
+fn snapshot(table: &Table, rows: usize) -> Snapshot {
+    let mut random = StdRng::seed_from_u64(1);
+    let columns = table
+        .fields
+        .iter()
+        .map(|field| {
+            let column = match &field.kind {
+                Kind::Code(list) if field.name.ends_with("_event") => {
+                    let causes = u8::try_from(list.codes.len()).unwrap();
+                    let draw = |random: &mut StdRng| if random.random_ratio(1, 4) { random.random_range(1..causes) } else { 0 };
+                    Column::Codes((0..rows).map(|_| draw(&mut random)).collect())
+                }
+                Kind::Code(list) => {
+                    let codes = u8::try_from(list.codes.len()).unwrap();
+                    Column::Codes((0..rows).map(|_| random.random_range(0..codes)).collect())
+                }
+                Kind::Integer { .. } => {
+                    let range = match field.name.as_str() {
+                        "diagnosis_year" => 2000..2025,
+                        "age_years" => 0..20,
+                        "morphology" => 8000..9990,
+                        _ => 1..4000,
+                    };
+                    Column::Numbers((0..rows).map(|_| random.random_range(range.clone())).collect())
+                }
+                Kind::Date | Kind::Text => unreachable!("analysis tables are coded"),
+            };
+            (field.name.clone(), column)
+        })
+        .collect();
+    let persons: Vec<u32> = (0..rows).map(|row| u32::try_from(row).unwrap()).collect();
+    let columns = Columns::new(table, columns, &persons, vec![0; rows]).unwrap();
+    let manifest = Manifest { format: 1, dictionary: "1.0".into(), batches: vec![], tables: BTreeMap::new() };
+    Snapshot::in_memory(manifest, Digest::of(b"bench"), BTreeMap::from([("cases".to_owned(), columns)]))
+}
+
+fn codes<'s>(snapshot: &'s Snapshot, name: &str) -> &'s [u8] {
+    match snapshot.table("cases").unwrap().column(name).unwrap() {
+        Column::Codes(codes) => codes,
+        Column::Numbers(_) => unreachable!("coded"),
+    }
+}
+
+fn numbers<'s>(snapshot: &'s Snapshot, name: &str) -> &'s [u16] {
+    match snapshot.table("cases").unwrap().column(name).unwrap() {
+        Column::Numbers(numbers) => numbers,
+        Column::Codes(_) => unreachable!("numbers"),
+    }
+}
+
+/// The same question as a loop that a programmer would write for it alone: one pass, one branch per condition.
+fn by_hand(snapshot: &Snapshot) -> [u32; 64] {
+    let (years, behaviour, basis) = (numbers(snapshot, "diagnosis_year"), codes(snapshot, "behaviour"), codes(snapshot, "basis"));
+    let (sex, stage) = (codes(snapshot, "sex"), codes(snapshot, "stage"));
+    let mut counts = [0; 64];
+    for row in 0..years.len() {
+        if (2005..=2018).contains(&years[row]) && behaviour[row] == 3 && (4..=6).contains(&basis[row]) {
+            counts[usize::from(sex[row]) * 9 + usize::from(stage[row])] += 1;
+        }
+    }
+    counts
+}
+
+/// The life-table counts by hand: group, day, cause.
+fn times_by_hand(snapshot: &Snapshot, groups: &[u8]) -> Vec<u32> {
+    let (days, causes) = (numbers(snapshot, "event_free_days"), codes(snapshot, "event_free_event"));
+    let mut counts = vec![0; 16 * 4000 * 6];
+    for row in 0..days.len() {
+        counts[(usize::from(groups[row]) * 4000 + usize::from(days[row])) * 6 + usize::from(causes[row])] += 1;
+    }
+    counts
+}
+
+fn tabulation(criterion: &mut Criterion) {
+    let dictionary = Dictionary::built_in().unwrap();
+    let policy = Policy::parse(POLICY).unwrap();
+    let table = dictionary.table("cases").unwrap();
+    let permitted = |query: Query| permit_indicator(query, &policy, &dictionary).unwrap();
+    let two = permitted(query(r#""sex","stage""#, r#"{"kind":"count"}"#, FILTER));
+    let one = permitted(query(r#""stage""#, r#"{"kind":"count"}"#, FILTER));
+    let life = permitted(query(r#""laterality""#, r#"{"kind":"survival","endpoint":"event_free","cuts_months":[12,36,60]}"#, ""));
+    for (name, rows) in [("1M", 1_000_000), ("10M", 10_000_000)] {
+        let snapshot = snapshot(table, rows);
+        let mut group = criterion.benchmark_group(format!("tabulate {name}"));
+        group.sample_size(20).measurement_time(Duration::from_secs(4));
+        group.bench_function("filter 3 group 2", |b| b.iter(|| black_box(tabulate(&snapshot, &two, Measures::default()).unwrap())));
+        group.bench_function("filter 3 group 2, by hand", |b| b.iter(|| black_box(by_hand(black_box(&snapshot)))));
+        group.bench_function("filter 3 group 1", |b| b.iter(|| black_box(tabulate(&snapshot, &one, Measures::default()).unwrap())));
+        group.bench_function("times, 8 groups", |b| b.iter(|| black_box(tabulate(&snapshot, &life, Measures::default()).unwrap())));
+        let groups = codes(&snapshot, "laterality");
+        group.bench_function("times, by hand", |b| b.iter(|| black_box(times_by_hand(black_box(&snapshot), groups))));
+        group.bench_function("times, counted and released", |b| {
+            b.iter(|| {
+                let (keys, sealed) = tabulate(&snapshot, &life, Measures::default()).unwrap();
+                black_box(release(life.query(), &keys, sealed))
+            });
+        });
+        group.finish();
+    }
+}
+
+fn exchange(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let nodes = ["mx", "ar", "co", "do", "us", "es", "br", "cl", "pe", "gt", "ec", "uy", "sv", "hn", "pa", "py"];
+    let plan = Plan { nodes: &nodes, data: Some(wilms().join("unequal")), policy: policy(5, 3, 10).unwrap() };
+    let federation = runtime.block_on(Federation::start(plan)).unwrap();
+    let survival = r#"{"dictionary":"1.0","table":"cases","by":["stage"],
+        "statistic":{"kind":"survival","endpoint":"event_free","cuts_months":[12,24,36,60]}}"#;
+
+    let mut group = criterion.benchmark_group("exchange");
+    group.sample_size(60).measurement_time(Duration::from_secs(8));
+    group.bench_function("study, 16 nodes", |b| b.iter(|| runtime.block_on(federation.ask(survival)).unwrap()));
+
+    let responder = &federation.node("mx").responder;
+    let study = runtime.block_on(federation.ask(survival)).unwrap();
+    let statement = runtime
+        .block_on(federation.node("mx").requester.signed_answers(&study.study))
+        .unwrap()
+        .into_iter()
+        .map(|(_, signed)| signed)
+        .next()
+        .unwrap();
+    group.bench_function("verify an answer", |b| b.iter(|| signed::verify_offline(black_box(&statement), &responder.roster.load()).unwrap()));
+    let answer = AnswerStatement {
+        protocol: 1,
+        node: responder.node.clone(),
+        study: StudyId::from_random(1),
+        query_hash: Digest::of(b"q"),
+        policy_hash: Digest::of(b"p"),
+        snapshot: Digest::of(b"s"),
+        dictionary: "1.0".to_owned(),
+        epoch: 1,
+        answer: released(),
+        audit_head: AuditHead { sequence: 1, hash: Digest::of(b"h") },
+        issued: beginning(),
+    };
+    group.bench_function("sign an answer", |b| b.iter(|| signed::sign(black_box(&answer), &responder.node, &responder.key).unwrap()));
+    group.finish();
+    runtime.block_on(federation.stop());
+}
+
+/// A released answer: the only way to one leads through disclosure control.
+fn released() -> node_disclosure::release::Released<Answer> {
+    let dictionary = Dictionary::built_in().unwrap();
+    let policy = Policy::parse(POLICY).unwrap();
+    let snapshot = snapshot(dictionary.table("cases").unwrap(), 10_000);
+    let survival = r#"{"kind":"survival","endpoint":"event_free","cuts_months":[12,24,36,60]}"#;
+    let permitted = permit_indicator(query(r#""stage""#, survival, ""), &policy, &dictionary).unwrap();
+    let (keys, sealed) = tabulate(&snapshot, &permitted, Measures::default()).unwrap();
+    release(permitted.query(), &keys, sealed)
+}
+
+criterion_group!(benches, tabulation, exchange);
+criterion_main!(benches);

@@ -12,7 +12,7 @@ use node_statistics::{
     count::{self, Bounds},
     interval::wilson,
     log_rank::log_rank,
-    survival::{self, Interval, Point},
+    survival::{self, Interval, Point, PooledMonth},
 };
 
 /// The pooled estimate of the answers that are here, and remarks on it.
@@ -101,7 +101,7 @@ fn pool_survival(countries: &[&[SurvivalGroup]]) -> Pooled {
         .map(|group| group.cuts.iter().map(|cut| cut.month).collect::<Vec<_>>())
         .max_by_key(Vec::len)
         .unwrap_or_default();
-    let (mut groups, mut pooled_tables) = (Vec::new(), Vec::new());
+    let (mut groups, mut pooled_tables) = (Vec::new(), Vec::<Vec<PooledMonth>>::new());
     for (key, countries) in &curves {
         let pooled = survival::pool(&countries.iter().map(|group| intervals(group)).collect::<Vec<_>>());
         let curve = survival::pooled_curve(&pooled);
@@ -112,8 +112,9 @@ fn pool_survival(countries: &[&[SurvivalGroup]]) -> Pooled {
             cuts: pooled_cuts(&cuts, countries, &curve),
             boundaries: Vec::new(),
         });
-        pooled_tables.push(pooled);
+        pooled_tables.push(pooled.into_iter().take_while(|month| Some(&month.month) <= cuts.last()).collect());
     }
+    // over the time that was asked for, which is what the reader sees
     let log_rank = log_rank(&pooled_tables).map(|test| LogRank {
         chi_squared: test.chi_squared,
         df: u32::try_from(test.degrees_of_freedom).unwrap_or(u32::MAX),

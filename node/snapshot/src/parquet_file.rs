@@ -93,8 +93,15 @@ pub fn read(path: &Path, table: &Table) -> Result<Columns, FileError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
     let schema: Arc<Schema> = Arc::clone(builder.schema());
     let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
-    let mut draft =
-        Draft { columns: BTreeMap::new(), persons: Vec::with_capacity(rows), record_keys: Vec::with_capacity(rows) };
+    let empty = |kind: &Kind| match kind {
+        Kind::Code(_) => Column::Codes(Vec::with_capacity(rows)),
+        Kind::Integer { .. } | Kind::Date | Kind::Text => Column::Numbers(Vec::with_capacity(rows)),
+    };
+    let mut draft = Draft {
+        columns: table.fields.iter().map(|field| (field.name.clone(), empty(&field.kind))).collect(),
+        persons: Vec::with_capacity(rows),
+        record_keys: Vec::with_capacity(rows),
+    };
     for batch in builder.with_batch_size(64 * 1024).build()? {
         let batch = batch?;
         for (array, field) in batch.columns().iter().zip(schema.fields()) {
@@ -106,7 +113,8 @@ pub fn read(path: &Path, table: &Table) -> Result<Columns, FileError> {
                 }
                 name => {
                     let Some(described) = table.field(name) else { continue };
-                    append(draft.columns.entry(name.to_owned()), array, &described.kind, rows).ok_or_else(wrong)?;
+                    let column = draft.columns.get_mut(name).ok_or_else(wrong)?;
+                    append(column, array, &described.kind).ok_or_else(wrong)?;
                 }
             }
         }
@@ -114,17 +122,9 @@ pub fn read(path: &Path, table: &Table) -> Result<Columns, FileError> {
     Ok(Columns::new(table, draft.columns, &draft.persons, draft.record_keys)?)
 }
 
-fn append(
-    entry: std::collections::btree_map::Entry<'_, String, Column>,
-    array: &ArrayRef,
-    kind: &Kind,
-    rows: usize,
-) -> Option<()> {
-    match (kind, array.data_type()) {
-        (Kind::Code(list), DataType::Dictionary(..)) => {
-            let Column::Codes(codes) = entry.or_insert_with(|| Column::Codes(Vec::with_capacity(rows))) else {
-                return None;
-            };
+fn append(column: &mut Column, array: &ArrayRef, kind: &Kind) -> Option<()> {
+    match (column, kind, array.data_type()) {
+        (Column::Codes(codes), Kind::Code(list), DataType::Dictionary(..)) => {
             let array = array.as_dictionary_opt::<UInt8Type>()?;
             let values = array.values().as_string_opt::<i32>()?;
             let missing = u8::try_from(list.codes.len()).ok()?;
@@ -139,10 +139,7 @@ fn append(
                 });
             }
         }
-        (Kind::Integer { .. }, DataType::UInt16) => {
-            let Column::Numbers(numbers) = entry.or_insert_with(|| Column::Numbers(Vec::with_capacity(rows))) else {
-                return None;
-            };
+        (Column::Numbers(numbers), Kind::Integer { .. }, DataType::UInt16) => {
             numbers.extend(array.as_primitive_opt::<UInt16Type>()?.iter().map(|n| n.unwrap_or(MISSING_NUMBER)));
         }
         _ => return None,

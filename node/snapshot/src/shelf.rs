@@ -249,6 +249,15 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_registry_is_a_snapshot_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let dictionary = Dictionary::built_in().unwrap();
+        let table = dictionary.table("cases").unwrap();
+        let prepared = prepare(folder.path(), &dictionary, vec![], &[(table, draft(table, 0))]).unwrap();
+        assert_eq!(prepared.load(&dictionary).unwrap().table("cases").unwrap().rows(), 0);
+    }
+
+    #[test]
     fn what_is_published_is_read_back_and_a_change_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let dictionary = Dictionary::built_in().unwrap();
