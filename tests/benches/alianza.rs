@@ -45,7 +45,9 @@ fn snapshot(table: &Table, rows: usize) -> Snapshot {
             let column = match &field.kind {
                 Kind::Code(list) if field.name.ends_with("_event") => {
                     let causes = u8::try_from(list.codes.len()).unwrap();
-                    let draw = |random: &mut StdRng| if random.random_ratio(1, 4) { random.random_range(1..causes) } else { 0 };
+                    let draw = |random: &mut StdRng| {
+                        if random.random_ratio(1, 4) { random.random_range(1..causes) } else { 0 }
+                    };
                     Column::Codes((0..rows).map(|_| draw(&mut random)).collect())
                 }
                 Kind::Code(list) => {
@@ -88,7 +90,8 @@ fn numbers<'s>(snapshot: &'s Snapshot, name: &str) -> &'s [u16] {
 
 /// The same question as a loop that a programmer would write for it alone: one pass, one branch per condition.
 fn by_hand(snapshot: &Snapshot) -> [u32; 64] {
-    let (years, behaviour, basis) = (numbers(snapshot, "diagnosis_year"), codes(snapshot, "behaviour"), codes(snapshot, "basis"));
+    let (years, behaviour, basis) =
+        (numbers(snapshot, "diagnosis_year"), codes(snapshot, "behaviour"), codes(snapshot, "basis"));
     let (sex, stage) = (codes(snapshot, "sex"), codes(snapshot, "stage"));
     let mut counts = [0; 64];
     for row in 0..years.len() {
@@ -116,15 +119,25 @@ fn tabulation(criterion: &mut Criterion) {
     let permitted = |query: Query| permit_indicator(query, &policy, &dictionary).unwrap();
     let two = permitted(query(r#""sex","stage""#, r#"{"kind":"count"}"#, FILTER));
     let one = permitted(query(r#""stage""#, r#"{"kind":"count"}"#, FILTER));
-    let life = permitted(query(r#""laterality""#, r#"{"kind":"survival","endpoint":"event_free","cuts_months":[12,36,60]}"#, ""));
+    let life = permitted(query(
+        r#""laterality""#,
+        r#"{"kind":"survival","endpoint":"event_free","cuts_months":[12,36,60]}"#,
+        "",
+    ));
     for (name, rows) in [("1M", 1_000_000), ("10M", 10_000_000)] {
         let snapshot = snapshot(table, rows);
         let mut group = criterion.benchmark_group(format!("tabulate {name}"));
         group.sample_size(20).measurement_time(Duration::from_secs(4));
-        group.bench_function("filter 3 group 2", |b| b.iter(|| black_box(tabulate(&snapshot, &two, Measures::default()).unwrap())));
+        group.bench_function("filter 3 group 2", |b| {
+            b.iter(|| black_box(tabulate(&snapshot, &two, Measures::default()).unwrap()))
+        });
         group.bench_function("filter 3 group 2, by hand", |b| b.iter(|| black_box(by_hand(black_box(&snapshot)))));
-        group.bench_function("filter 3 group 1", |b| b.iter(|| black_box(tabulate(&snapshot, &one, Measures::default()).unwrap())));
-        group.bench_function("times, 8 groups", |b| b.iter(|| black_box(tabulate(&snapshot, &life, Measures::default()).unwrap())));
+        group.bench_function("filter 3 group 1", |b| {
+            b.iter(|| black_box(tabulate(&snapshot, &one, Measures::default()).unwrap()))
+        });
+        group.bench_function("times, 8 groups", |b| {
+            b.iter(|| black_box(tabulate(&snapshot, &life, Measures::default()).unwrap()))
+        });
         let groups = codes(&snapshot, "laterality");
         group.bench_function("times, by hand", |b| b.iter(|| black_box(times_by_hand(black_box(&snapshot), groups))));
         group.bench_function("times, counted and released", |b| {
@@ -158,7 +171,9 @@ fn exchange(criterion: &mut Criterion) {
         .map(|(_, signed)| signed)
         .next()
         .unwrap();
-    group.bench_function("verify an answer", |b| b.iter(|| signed::verify_offline(black_box(&statement), &responder.roster.load()).unwrap()));
+    group.bench_function("verify an answer", |b| {
+        b.iter(|| signed::verify_offline(black_box(&statement), &responder.roster.load()).unwrap())
+    });
     let answer = AnswerStatement {
         protocol: 1,
         node: responder.node.clone(),
@@ -172,7 +187,9 @@ fn exchange(criterion: &mut Criterion) {
         audit_head: AuditHead { sequence: 1, hash: Digest::of(b"h") },
         issued: beginning(),
     };
-    group.bench_function("sign an answer", |b| b.iter(|| signed::sign(black_box(&answer), &responder.node, &responder.key).unwrap()));
+    group.bench_function("sign an answer", |b| {
+        b.iter(|| signed::sign(black_box(&answer), &responder.node, &responder.key).unwrap())
+    });
     group.finish();
     runtime.block_on(federation.stop());
 }

@@ -13,9 +13,13 @@ use reqwest::{Client, Method};
 use crate::COUNT;
 
 async fn two() -> Federation {
-    Federation::start(Plan { nodes: &["mx", "ar"], data: Some(wilms().join("unequal")), policy: policy(5, 3, 10).unwrap() })
-        .await
-        .unwrap()
+    Federation::start(Plan {
+        nodes: &["mx", "ar"],
+        data: Some(wilms().join("unequal")),
+        policy: policy(5, 3, 10).unwrap(),
+    })
+    .await
+    .unwrap()
 }
 
 /// A client of mx's own people, with its token.
@@ -56,7 +60,10 @@ fn study(query: &str) -> String {
 async fn bad_queries_are_refused_by_field_on_both_ports() {
     let federation = two().await;
     let survival = |cuts: &str| {
-        COUNT.replace(r#"{"kind":"count"}"#, &format!(r#"{{"kind":"survival","endpoint":"overall","cuts_months":{cuts}}}"#))
+        COUNT.replace(
+            r#"{"kind":"count"}"#,
+            &format!(r#"{{"kind":"survival","endpoint":"overall","cuts_months":{cuts}}}"#),
+        )
     };
     let bomb = format!("{}{{\"field\":\"sex\",\"is_missing\":true}}{}", "{\"not\":".repeat(4000), "}".repeat(4000));
     let cases = [
@@ -72,8 +79,18 @@ async fn bad_queries_are_refused_by_field_on_both_ports() {
             ProblemKind::TooManyCells,
             "by",
         ),
-        ("identifier", COUNT.replace("\"statistic\"", r#""by":["patient_id"],"statistic""#), ProblemKind::QueryInvalid, "by[0]"),
-        ("nesting bomb", COUNT.replace("\"statistic\"", &format!("\"where\":[{bomb}],\"statistic\"")), ProblemKind::BodyInvalid, ""),
+        (
+            "identifier",
+            COUNT.replace("\"statistic\"", r#""by":["patient_id"],"statistic""#),
+            ProblemKind::QueryInvalid,
+            "by[0]",
+        ),
+        (
+            "nesting bomb",
+            COUNT.replace("\"statistic\"", &format!("\"where\":[{bomb}],\"statistic\"")),
+            ProblemKind::BodyInvalid,
+            "",
+        ),
     ];
     let (client, base, token) = person(&federation);
     let (peer, peer_base) = peer(&federation);
@@ -85,7 +102,9 @@ async fn bad_queries_are_refused_by_field_on_both_ports() {
         assert!(refused.field.unwrap_or_default().starts_with(field), "{what}");
 
         let body = format!(r#"{{"study":"{}","query":{query}}}"#, "0".repeat(32));
-        let refused = problem(peer.post(format!("{peer_base}/v1/answers")).bearer_auth("x").body(body).send().await.unwrap()).await;
+        let refused =
+            problem(peer.post(format!("{peer_base}/v1/answers")).bearer_auth("x").body(body).send().await.unwrap())
+                .await;
         let before_the_token = matches!(kind, ProblemKind::BodyInvalid) || what == "cuts out of order";
         assert_eq!(refused.kind, if before_the_token { kind } else { ProblemKind::TokenInvalid }, "{what} to a peer");
     }
@@ -172,6 +191,9 @@ async fn every_path_is_refused_to_strangers_and_says_so() {
     assert!(nobody.get(format!("https://{}/v1/node", federation.node("ar").peer_address)).send().await.is_err());
     let (peer, peer_base) = peer(&federation);
     assert!(peer.get(format!("{peer_base}/v1/node")).send().await.unwrap().status().is_success());
-    assert_eq!(problem(peer.get(format!("{peer_base}/v1/other")).send().await.unwrap()).await.kind, ProblemKind::NotFound);
+    assert_eq!(
+        problem(peer.get(format!("{peer_base}/v1/other")).send().await.unwrap()).await.kind,
+        ProblemKind::NotFound
+    );
     federation.stop().await;
 }

@@ -9,7 +9,9 @@ use crate::COUNT;
 
 async fn asked_thrice() -> Federation {
     let federation =
-        Federation::start(Plan { nodes: &["mx", "ar", "co"], data: None, policy: policy(5, 3, 10).unwrap() }).await.unwrap();
+        Federation::start(Plan { nodes: &["mx", "ar", "co"], data: None, policy: policy(5, 3, 10).unwrap() })
+            .await
+            .unwrap();
     for _ in 0..3 {
         let study = federation.ask(COUNT).await.unwrap();
         assert!(study.nodes.iter().all(|node| node.status == Status::Answered));
@@ -46,7 +48,12 @@ async fn an_untouched_history_is_whole() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tampered_entry_is_found() {
     let federation = asked_thrice().await;
-    meddle(&federation, "ar", "UPDATE audit SET entry = replace(entry, 'answer_given', 'answer_taken') WHERE sequence = 4").await;
+    meddle(
+        &federation,
+        "ar",
+        "UPDATE audit SET entry = replace(entry, 'answer_given', 'answer_taken') WHERE sequence = 4",
+    )
+    .await;
     assert_eq!(findings(&federation, "ar").await[0], Finding::Altered { sequence: 4 });
     federation.stop().await;
 }
@@ -73,7 +80,10 @@ async fn a_history_chained_anew_is_found_by_the_heads_that_peers_hold() {
     assert_eq!(store.check_chain(&[]).await.unwrap().1, [], "by itself it is whole");
     let found = findings(&federation, "ar").await;
     assert!(found.iter().any(|finding| matches!(finding, Finding::Rewritten { .. })), "{found:?}");
-    assert!(found.iter().any(|finding| matches!(finding, Finding::CutOff { sequence, .. } if *sequence == last)), "{found:?}");
+    assert!(
+        found.iter().any(|finding| matches!(finding, Finding::CutOff { sequence, .. } if *sequence == last)),
+        "{found:?}"
+    );
     store.close().await;
     federation.stop().await;
 }

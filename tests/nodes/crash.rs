@@ -70,7 +70,8 @@ fn a_killed_publication_leaves_the_former_snapshot_or_the_new_one() {
             load(&home, &part).unwrap();
         }
         kill_at_random(alianza(folder.path(), &publish), longest, &mut random);
-        let (snapshot, catalogue) = shelf::open(&home.snapshots(), &dictionary).unwrap().expect("a snapshot is in force");
+        let (snapshot, catalogue) =
+            shelf::open(&home.snapshots(), &dictionary).unwrap().expect("a snapshot is in force");
         serde_json::from_slice::<serde_json::Value>(&catalogue).unwrap();
         if snapshot.id == old { kept += 1 } else { taken += 1 }
     }

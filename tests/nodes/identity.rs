@@ -26,7 +26,8 @@ use node_trust::{
 use crate::COUNT;
 
 async fn three() -> Federation {
-    let plan = Plan { nodes: &["mx", "ar", "co"], data: Some(wilms().join("unequal")), policy: policy(5, 3, 10).unwrap() };
+    let plan =
+        Plan { nodes: &["mx", "ar", "co"], data: Some(wilms().join("unequal")), policy: policy(5, 3, 10).unwrap() };
     Federation::start(plan).await.unwrap()
 }
 
@@ -72,7 +73,8 @@ impl Forger {
     }
 
     async fn send_with(&self, federation: &Federation, token: &str, body: Vec<u8>) -> Result<String, Problem> {
-        let roster = Roster::restore(federation.membership.clone(), &federation.membership.membership.committee).unwrap();
+        let roster =
+            Roster::restore(federation.membership.clone(), &federation.membership.membership.committee).unwrap();
         let url = roster.member(&self.target).unwrap().url.clone();
         let state = TlsState {
             identity: Arc::new(ArcSwap::from_pointee(self.identity.clone())),
@@ -129,21 +131,30 @@ async fn every_forgery_has_its_own_refusal_and_leaves_no_trace() {
     let forgeries: &[(&str, ProblemKind, Spoil)] = &[
         ("unknown peer", ProblemKind::UnknownPeer, |f, _| f.identity = stranger("ve")),
         ("right name with wrong key", ProblemKind::PeerKeyMismatch, |f, _| f.identity = stranger("mx")),
-        ("certificate named by an extension of a known name", ProblemKind::UnknownPeer, |f, _| f.identity = stranger("mx-1")),
+        ("certificate named by an extension of a known name", ProblemKind::UnknownPeer, |f, _| {
+            f.identity = stranger("mx-1")
+        }),
         ("issuer that extends a known name", ProblemKind::TokenIssuer, |f, _| f.claims.iss = "mx-1".parse().unwrap()),
         ("issuer that is another member", ProblemKind::TokenIssuer, |f, _| f.claims.iss = "co".parse().unwrap()),
         ("audience that is another member", ProblemKind::TokenAudience, |f, _| f.claims.aud = "co".parse().unwrap()),
         ("audience that extends the name", ProblemKind::TokenAudience, |f, _| f.claims.aud = "ar-x".parse().unwrap()),
-        ("expired token", ProblemKind::TokenExpired, |f, _| (f.claims.iat, f.claims.exp) = (f.claims.iat - 200, f.claims.iat - 100)),
+        ("expired token", ProblemKind::TokenExpired, |f, _| {
+            (f.claims.iat, f.claims.exp) = (f.claims.iat - 200, f.claims.iat - 100)
+        }),
         ("token for an hour", ProblemKind::TokenExpired, |f, _| f.claims.exp = f.claims.iat + 3600),
-        ("token from the future", ProblemKind::TokenExpired, |f, _| (f.claims.iat, f.claims.exp) = (f.claims.iat + 600, f.claims.iat + 660)),
-        ("token bound to another certificate", ProblemKind::TokenNotBound, |f, _| f.claims.cnf.thumbprint = Digest::of(b"other")),
+        ("token from the future", ProblemKind::TokenExpired, |f, _| {
+            (f.claims.iat, f.claims.exp) = (f.claims.iat + 600, f.claims.iat + 660)
+        }),
+        ("token bound to another certificate", ProblemKind::TokenNotBound, |f, _| {
+            f.claims.cnf.thumbprint = Digest::of(b"other")
+        }),
         ("token signed with another key", ProblemKind::TokenInvalid, |f, _| f.key = SigningKey::generate().unwrap()),
         ("token of another member's key", ProblemKind::TokenInvalid, |f, federation| {
             f.key = KeyStore::new(federation.home("co").keys()).signing().unwrap();
         }),
         ("altered query", ProblemKind::QueryAltered, |f, _| {
-            f.request.query = Query::parse(COUNT.replace("\"statistic\"", "\"by\":[\"sex\"],\"statistic\"").as_bytes()).unwrap();
+            f.request.query =
+                Query::parse(COUNT.replace("\"statistic\"", "\"by\":[\"sex\"],\"statistic\"").as_bytes()).unwrap();
         }),
         ("altered study", ProblemKind::QueryAltered, |f, _| f.request.study = StudyId::from_random(8)),
     ];
@@ -193,7 +204,8 @@ async fn the_same_study_gets_the_same_answer_and_another_query_under_its_name_no
     forger.claims.jti = "two".to_owned();
     assert_eq!(forger.send(&federation).await.unwrap(), first);
     forger.claims.jti = "three".to_owned();
-    forger.request.query = Query::parse(COUNT.replace("\"statistic\"", "\"by\":[\"sex\"],\"statistic\"").as_bytes()).unwrap();
+    forger.request.query =
+        Query::parse(COUNT.replace("\"statistic\"", "\"by\":[\"sex\"],\"statistic\"").as_bytes()).unwrap();
     forger.claims.query_hash = canonical::digest(&forger.request.query).unwrap();
     assert_eq!(forger.send(&federation).await.unwrap_err().kind, ProblemKind::StudyConflict);
     federation.stop().await;
@@ -228,9 +240,7 @@ async fn a_revoked_node_is_refused_on_new_and_on_open_connections() {
     let federation = three().await;
     let study = federation.ask(COUNT).await.unwrap(); // opens connections from mx to ar and co
     assert!(study.nodes.iter().all(|node| node.answer.is_some()));
-    let next = federation
-        .next_membership(2, |membership| membership.nodes[0].status = MemberStatus::Revoked)
-        .unwrap();
+    let next = federation.next_membership(2, |membership| membership.nodes[0].status = MemberStatus::Revoked).unwrap();
     federation.node("ar").requester.adopt(next).await.unwrap();
     // mx still has the old membership and its connection to ar open
     let study = federation.ask(COUNT).await.unwrap();

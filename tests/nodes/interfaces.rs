@@ -26,11 +26,11 @@ async fn studies_fit_their_schema() {
     let federation = Federation::start(plan).await.unwrap();
     let schema = json(&repository().join("schemas/protocol/study.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    let survival = COUNT.replace(
-        r#"{"kind":"count"}"#,
-        r#"{"kind":"survival","endpoint":"event_free","cuts_months":[12,36,60]}"#,
-    );
-    for query in [COUNT.to_owned(), survival.clone(), survival.replace("\"statistic\"", "\"by\":[\"stage\"],\"statistic\"")] {
+    let survival =
+        COUNT.replace(r#"{"kind":"count"}"#, r#"{"kind":"survival","endpoint":"event_free","cuts_months":[12,36,60]}"#);
+    for query in
+        [COUNT.to_owned(), survival.clone(), survival.replace("\"statistic\"", "\"by\":[\"stage\"],\"statistic\"")]
+    {
         let study = serde_json::to_value(federation.ask(&query).await.unwrap()).unwrap();
         let errors: Vec<String> = validator.iter_errors(&study).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{errors:?}");
@@ -40,7 +40,8 @@ async fn studies_fit_their_schema() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_catalogue_says_how_large_the_registry_is() {
-    let plan = Plan { nodes: &["mx", "ar", "py"], data: Some(wilms().join("unequal")), policy: policy(5, 3, 10).unwrap() };
+    let plan =
+        Plan { nodes: &["mx", "ar", "py"], data: Some(wilms().join("unequal")), policy: policy(5, 3, 10).unwrap() };
     let federation = Federation::start(plan).await.unwrap();
     for (node, persons) in [("ar", r#"{"state":"exact","n":799}"#), ("py", r#"{"state":"banded","low":0,"high":4}"#)] {
         let statement = federation.node("mx").requester.describe(&node.parse().unwrap()).await.unwrap();

@@ -8,7 +8,9 @@ use node_trust::membership::MemberStatus;
 use crate::COUNT;
 
 async fn four() -> Federation {
-    Federation::start(Plan { nodes: &["mx", "ar", "co", "uy"], data: None, policy: policy(5, 3, 10).unwrap() }).await.unwrap()
+    Federation::start(Plan { nodes: &["mx", "ar", "co", "uy"], data: None, policy: policy(5, 3, 10).unwrap() })
+        .await
+        .unwrap()
 }
 
 fn epoch(federation: &Federation, name: &str) -> u64 {

@@ -49,7 +49,11 @@ fn the_rehearsal_prints_its_contract_and_nothing_else() {
 fn the_rehearsal_takes_other_data_queries_and_policies() {
     let folder = tempfile::tempdir().unwrap();
     let (query, policy_file) = (folder.path().join("query.json"), folder.path().join("policy.toml"));
-    std::fs::write(&query, r#"{"dictionary":"1.0","project":"mx-2026-001","table":"cases","by":["sex"],"statistic":{"kind":"count"}}"#).unwrap();
+    std::fs::write(
+        &query,
+        r#"{"dictionary":"1.0","project":"mx-2026-001","table":"cases","by":["sex"],"statistic":{"kind":"count"}}"#,
+    )
+    .unwrap();
     let data = folder.path().join("data");
     std::fs::create_dir_all(data.join("ar")).unwrap();
     for name in node_tests::COLLECTIONS {
@@ -67,7 +71,8 @@ fn the_rehearsal_takes_other_data_queries_and_policies() {
     std::fs::write(&policy_file, policy(1, 1, 1).unwrap()).unwrap();
     let query = path(&query);
     std::fs::write(&query, r#"{"dictionary":"1.0","table":"cases","statistic":{"kind":"count"}}"#).unwrap();
-    let output = alianza(&["demo", "--once", "--json", "--nodes", "16", "--query", &query, "--policy", &path(&policy_file)]);
+    let output =
+        alianza(&["demo", "--once", "--json", "--nodes", "16", "--query", &query, "--policy", &path(&policy_file)]);
     let study: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(study["pooled"]["cells"][0]["persons"]["n"], 4028);
 }
@@ -103,8 +108,22 @@ fn an_alliance_is_founded_by_hand_and_a_file_with_errors_is_refused_whole() {
         .map(|name| text(&alianza(&["membership", "new-key", "--out", &at(name)]).stdout).trim().to_owned())
         .collect();
     let draft = alianza(&[
-        "membership", "draft", "--epoch", "1", "--expires", "2099-01-01T00:00:00Z", "--threshold", "2", "--committee", &keys[0],
-        "--committee", &keys[1], "--member", &at("mx/member.json"), "--member", &at("ar/member.json"),
+        "membership",
+        "draft",
+        "--epoch",
+        "1",
+        "--expires",
+        "2099-01-01T00:00:00Z",
+        "--threshold",
+        "2",
+        "--committee",
+        &keys[0],
+        "--committee",
+        &keys[1],
+        "--member",
+        &at("mx/member.json"),
+        "--member",
+        &at("ar/member.json"),
     ]);
     assert!(draft.status.success(), "{}", text(&draft.stderr));
     std::fs::write(at("alliance.json"), draft.stdout).unwrap();

@@ -11,7 +11,9 @@ use crate::COUNT;
 
 async fn four() -> Federation {
     let nodes = &["mx", "ar", "co", "py"];
-    Federation::start(Plan { nodes, data: Some(wilms().join("unequal")), policy: policy(5, 3, 10).unwrap() }).await.unwrap()
+    Federation::start(Plan { nodes, data: Some(wilms().join("unequal")), policy: policy(5, 3, 10).unwrap() })
+        .await
+        .unwrap()
 }
 
 fn statuses(study: &Study) -> Vec<(&str, Status)> {
@@ -26,9 +28,13 @@ async fn a_node_that_is_away_is_unreachable_and_completes_the_study_when_it_retu
     let again = federation.node("mx").requester.round(&id).await.unwrap();
     assert!(again);
     let partial = federation.node("mx").requester.study(&id).await.unwrap();
-    let expected = [("ar", Status::Answered), ("co", Status::Unreachable), ("mx", Status::Answered), ("py", Status::Answered)];
+    let expected =
+        [("ar", Status::Answered), ("co", Status::Unreachable), ("mx", Status::Answered), ("py", Status::Answered)];
     assert_eq!(statuses(&partial), expected);
-    assert!(partial.notes.iter().any(|note| note.code == "partial") && partial.notes.iter().any(|note| note.code == "unreachable"));
+    assert!(
+        partial.notes.iter().any(|note| note.code == "partial")
+            && partial.notes.iter().any(|note| note.code == "unreachable")
+    );
 
     // the asking node restarts too, and goes on by itself
     federation.stop_node("mx").await;
@@ -52,7 +58,8 @@ async fn a_node_that_is_away_is_unreachable_and_completes_the_study_when_it_retu
     // each node counted one answer for this study
     for name in ["ar", "co", "py"] {
         let entries = federation.node(name).responder.store.recent_entries(100).await.unwrap();
-        let given = entries.iter().filter(|entry| matches!(&entry.event, Event::AnswerGiven { study, .. } if *study == id));
+        let given =
+            entries.iter().filter(|entry| matches!(&entry.event, Event::AnswerGiven { study, .. } if *study == id));
         assert_eq!(given.count(), 1, "{name}");
     }
     federation.stop().await;
@@ -83,7 +90,9 @@ async fn what_policy_refuses_is_refused_by_name_and_audited() {
     }
     assert_eq!(study.pooled, None);
     let entries = federation.node("ar").responder.store.recent_entries(1).await.unwrap();
-    assert!(matches!(&entries[0].event, Event::QueryRefused { problem, .. } if problem.ends_with("project-not-approved")));
+    assert!(
+        matches!(&entries[0].event, Event::QueryRefused { problem, .. } if problem.ends_with("project-not-approved"))
+    );
     federation.stop().await;
 }
 

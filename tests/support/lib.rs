@@ -249,7 +249,12 @@ impl Federation {
 ///
 /// # Errors
 /// Where a signer is not of the committee.
-pub fn sign(epoch: u64, nodes: Vec<Member>, committee: &Committee, signers: &[SigningKey]) -> anyhow::Result<MembershipFile> {
+pub fn sign(
+    epoch: u64,
+    nodes: Vec<Member>,
+    committee: &Committee,
+    signers: &[SigningKey],
+) -> anyhow::Result<MembershipFile> {
     let expires = beginning() + chrono::TimeDelta::days(3650);
     let membership = Membership { epoch, expires, committee: committee.clone(), nodes };
     let mut file = MembershipFile { membership, signatures: Vec::new() };

@@ -10,7 +10,7 @@ use node_protocol::{
 };
 use node_statistics::{
     frequency::{FrequencyTable, GroupTotal, TimeCount},
-    survival,
+    survival::{self, Interval},
 };
 use serde::{Serialize, Serializer};
 
@@ -98,6 +98,18 @@ fn count_cell(group: GroupKey, total: GroupTotal, safeguards: Safeguards) -> Cou
     CountCell { group, persons, cases }
 }
 
+/// The number at risk just before a cut that falls on a whole day includes those who end on that day; beside the number that goes
+/// on it tells how many those are, so it is withheld where they are few.
+fn at_risk(interval: &Interval, safeguards: Safeguards) -> Cell {
+    let going_on = interval.entering - interval.events - interval.withdrawn;
+    let on_that_day = interval.at_risk_at_end - going_on;
+    if on_that_day == 0 || on_that_day >= u64::from(safeguards.persons) {
+        Cell::Exact { n: interval.at_risk_at_end }
+    } else {
+        Cell::Refused { reason: Withheld::OneDay }
+    }
+}
+
 fn survival_group(
     group: GroupKey,
     total: GroupTotal,
@@ -123,7 +135,7 @@ fn survival_group(
                 return Cut {
                     month,
                     days: months::days(month),
-                    at_risk: Cell::Exact { n: interval.at_risk_at_end },
+                    at_risk: at_risk(interval, safeguards),
                     events: Cell::Exact { n: interval.events },
                     withdrawn: Cell::Exact { n: interval.withdrawn },
                     merged: false,
@@ -285,7 +297,7 @@ mod tests {
             let shown = answers.iter().flat_map(|group| &group.cuts).filter(|cut| cut.survival.is_some());
             let mut by_month = std::collections::BTreeMap::new();
             for cut in shown {
-                prop_assert!(cut.at_risk.exact().is_some_and(|n| n >= 10));
+                prop_assert!(cut.at_risk.exact().is_none_or(|n| n >= 10));
                 let first = by_month.entry(cut.month).or_insert((cut.at_risk, cut.survival));
                 prop_assert_eq!(first.0, cut.at_risk);
                 prop_assert!((first.1.unwrap_or(0.0) - cut.survival.unwrap_or(1.0)).abs() < 1e-12);
@@ -294,7 +306,15 @@ mod tests {
 
         #[test]
         fn hidden_cuts_carry_no_number(rows in stratum(), cuts in cut_list()) {
+            let total: u64 = rows.values().map(|persons| u64::from(*persons)).sum();
+            let mut ended = 0;
             for cut in survival(&times(rows), &cuts).cuts {
+                let going_on = |sum: u64| total - sum;
+                ended += cut.events.exact().unwrap_or(0) + cut.withdrawn.exact().unwrap_or(0);
+                if let Some(n) = cut.at_risk.exact() {
+                    let on_one_day = n - going_on(ended);
+                    prop_assert!(on_one_day == 0 || on_one_day >= 5, "{on_one_day} ended on the day of month {}", cut.month);
+                }
                 if let Cell::Refused { reason } = cut.events {
                     prop_assert_eq!(cut.merged, reason == Withheld::Merged);
                     prop_assert_eq!((cut.at_risk, cut.withdrawn), (cut.events, cut.events));

@@ -165,7 +165,10 @@ enum Times {
         counters: Vec<u32>,
     },
     /// One (group, day, cause) per row, to be sorted.
-    Listed(Vec<(u32, u16, u8)>),
+    Listed {
+        counted: Vec<(u32, u16, u8)>,
+        taken_back: Vec<(u32, u16, u8)>,
+    },
 }
 
 impl<'p, 'c> Tally<'p, 'c> {
@@ -177,11 +180,7 @@ impl<'p, 'c> Tally<'p, 'c> {
                 let last = endpoint.days.iter().map(|day| if *day == MISSING_NUMBER { 0 } else { *day }).max();
                 let days = usize::from(last.unwrap_or(0)) + 1;
                 let size = groups * days * usize::from(endpoint.cause_count);
-                if size <= DENSE_TIMES {
-                    Times::Dense { days, counters: vec![0; size] }
-                } else {
-                    Times::Listed(Vec::new())
-                }
+                if size <= DENSE_TIMES { Times::Dense { days, counters: vec![0; size] } } else { Times::listed() }
             }
         };
         Self { plan, totals: vec![GroupTotal::default(); groups], rows: vec![0; groups + 1], times }
@@ -225,7 +224,7 @@ impl<'p, 'c> Tally<'p, 'c> {
                     Times::Dense { days, counters } => {
                         counters[(group as usize * *days + usize::from(day)) * causes + usize::from(cause)] += 1;
                     }
-                    Times::Listed(list) => list.push((group, day, cause)),
+                    Times::Listed { counted, .. } => counted.push((group, day, cause)),
                     Times::None => {}
                 }
                 self.rows[group as usize] += 1;
@@ -288,6 +287,10 @@ impl<'p, 'c> Tally<'p, 'c> {
 }
 
 impl Times {
+    fn listed() -> Self {
+        Self::Listed { counted: Vec::new(), taken_back: Vec::new() }
+    }
+
     fn take_back(&mut self, group: u32, endpoint: &Endpoint<'_>, row: usize) {
         let (day, cause) = (endpoint.days[row], endpoint.causes[row]);
         match self {
@@ -295,11 +298,7 @@ impl Times {
                 let causes = usize::from(endpoint.cause_count);
                 counters[(group as usize * *days + usize::from(day)) * causes + usize::from(cause)] -= 1;
             }
-            Self::Listed(list) => {
-                if let Some(place) = list.iter().position(|known| *known == (group, day, cause)) {
-                    list.swap_remove(place);
-                }
-            }
+            Self::Listed { taken_back, .. } => taken_back.push((group, day, cause)),
             Self::None => {}
         }
     }
@@ -322,12 +321,20 @@ impl Times {
                 }
                 times
             }
-            (Self::Listed(mut list), _) => {
-                list.sort_unstable();
-                list.chunk_by(|a, b| a == b)
-                    .map(|same| {
+            (Self::Listed { mut counted, mut taken_back }, _) => {
+                counted.sort_unstable();
+                taken_back.sort_unstable();
+                let mut back = taken_back.iter().peekable();
+                counted
+                    .chunk_by(|a, b| a == b)
+                    .filter_map(|same| {
+                        let mut persons = same.len();
+                        while back.next_if(|taken| **taken == same[0]).is_some() {
+                            persons -= 1;
+                        }
                         let (group, day, cause) = same[0];
-                        TimeCount { group, day, cause, persons: u32::try_from(same.len()).unwrap_or(u32::MAX) }
+                        let persons = u32::try_from(persons).unwrap_or(u32::MAX);
+                        (persons > 0).then_some(TimeCount { group, day, cause, persons })
                     })
                     .collect()
             }

@@ -17,6 +17,8 @@ pub(crate) enum Filter<'c> {
     CodesTable(&'c [u8], Box<[u8; 256]>),
     /// Whole numbers in one of the ranges; the missing mark lies outside all of them.
     Numbers(&'c [u16], Vec<(u16, u16)>),
+    /// Whole numbers among many: a table of all that there can be.
+    NumbersTable(&'c [u16], Vec<u8>),
     /// All of them.
     All(Vec<Filter<'c>>),
     /// Any of them.
@@ -66,7 +68,14 @@ impl<'c> Filter<'c> {
                             Value::Text(_) => None,
                         };
                         let ranges = values.iter().map(number).collect::<Option<Vec<_>>>().ok_or_else(absent)?;
-                        Ok(Self::Numbers(numbers, ranges))
+                        if ranges.len() <= 4 {
+                            return Ok(Self::Numbers(numbers, ranges));
+                        }
+                        let mut table = vec![0; usize::from(u16::MAX) + 1];
+                        for (number, _) in ranges {
+                            table[usize::from(number)] = 1;
+                        }
+                        Ok(Self::NumbersTable(numbers, table))
                     }
                     (Column::Numbers(numbers), _, Condition::Between { low, high, .. }) => {
                         let low = u16::try_from(*low).map_err(|_| absent())?;
@@ -120,6 +129,11 @@ impl<'c> Filter<'c> {
                     many.iter().fold(false, |any, (low, high)| any | (number.wrapping_sub(*low) <= high - low))
                 }),
             },
+            Self::NumbersTable(numbers, table) => {
+                for (pass, number) in mask.iter_mut().zip(&numbers[start..end]) {
+                    *pass &= table[usize::from(*number)];
+                }
+            }
             Self::All(filters) => filters.iter().for_each(|filter| filter.narrow(start, mask)),
             Self::Any(filters) => {
                 let mut any = vec![0; mask.len()];

@@ -4,6 +4,7 @@
 //! batch; what was begun is swept away by the next load.
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, HashMap, HashSet},
     fs::{self, File},
     io,
@@ -257,24 +258,20 @@ fn load_file(
 ) -> Result<reader::FileSummary, IngestError> {
     let mut writer = Writer::create(stored, table)?;
     let mut failed = None;
-    let mut found = Vec::new();
     let shape = KeyShape::of(table);
-    let mut seen = HashSet::new();
+    let mut seen = keys.of_batch.remove(&table.name).unwrap_or_default();
+    let report = RefCell::new(report);
     let mut accept = |line: u64, row: Row| {
         let values: Vec<&str> = row.iter().map(String::as_str).collect();
         let mut good = true;
         let mut say = |column: String, rule, fix: String| {
             good = false;
             let file = source.path.clone();
-            found.push(Defect { file, line, column: Some(column), found: None, rule, fix });
+            (report.borrow_mut())(Defect { file, line, column: Some(column), found: None, rule, fix });
         };
-        let primary = shape.primary(&values);
-        if !seen.insert(primary) {
-            say(
-                shape.primary_names.join(", "),
-                Rule::Unique,
-                "the same key stands in an earlier row: keep one".to_owned(),
-            );
+        if !seen.insert(shape.primary(&values)) {
+            let fix = "the same key stands in an earlier row of this batch: keep one".to_owned();
+            say(shape.primary_names.join(", "), Rule::Unique, fix);
         }
         for reference in &shape.references {
             if !keys.contains(&reference.resource, &reference.key(&values)) {
@@ -287,17 +284,13 @@ fn load_file(
         }
         Ok(())
     };
-    let mut early = Vec::new();
-    let summary = reader::read(&source.path, table, key, &mut accept, &mut |defect| early.push(defect))
-        .map_err(at(&source.path))?;
+    let mut tell = |defect| (report.borrow_mut())(defect);
+    let summary = reader::read(&source.path, table, key, &mut accept, &mut tell).map_err(at(&source.path))?;
     if let Some(error) = failed {
         return Err(error.into());
     }
     writer.finish()?;
-    keys.known.entry(table.name.clone()).or_default().extend(seen);
-    found.extend(early);
-    found.sort_by_key(|defect| defect.line);
-    found.into_iter().for_each(report);
+    keys.of_batch.insert(table.name.clone(), seen);
     Ok(summary)
 }
 
@@ -366,11 +359,12 @@ impl ReferenceShape {
 #[derive(Default)]
 struct Keys {
     known: HashMap<String, HashSet<Key>>,
+    of_batch: HashMap<String, HashSet<Key>>,
 }
 
 impl Keys {
     fn contains(&self, collection: &str, key: &Key) -> bool {
-        self.known.get(collection).is_some_and(|keys| keys.contains(key))
+        [&self.known, &self.of_batch].iter().any(|keys| keys.get(collection).is_some_and(|keys| keys.contains(key)))
     }
 
     fn add_stored(&mut self, place: &Path, record: &BatchRecord, dictionary: &Dictionary) -> Result<(), IngestError> {

@@ -37,7 +37,7 @@ pub fn derive(data: &Path, dictionary: &Dictionary, key: &PseudonymKey) -> Resul
     let patients = view("patient");
     let by_patient: HashMap<&str, &Row> = patients.iter().map(|row| (patients.value(row, "patient_id"), row)).collect();
     let (events, contacts) = (events_by_tumour(view("event")), view("follow_up"));
-    let latest_contacts = latest_by_patient(contacts);
+    let fates = fates_by_patient(contacts);
 
     let tumours = view("tumour");
     let mut cases: Vec<(&str, &Row, &Row)> = tumours
@@ -48,13 +48,14 @@ pub fn derive(data: &Path, dictionary: &Dictionary, key: &PseudonymKey) -> Resul
             (patients.value(patient, "objection") != "yes").then_some((id, patient, tumour))
         })
         .collect();
-    cases.sort_by(|a, b| (a.0, tumours.value(a.2, "tumour_seq")).cmp(&(b.0, tumours.value(b.2, "tumour_seq"))));
+    let sequence = |tumour| tumours.value(tumour, "tumour_seq").parse::<u16>().unwrap_or(u16::MAX);
+    cases.sort_by(|a, b| a.0.cmp(b.0).then_with(|| sequence(a.2).cmp(&sequence(b.2))));
 
     let mut draft = DraftBuilder::new(dictionary.table("cases"));
     for (id, patient, tumour) in cases {
-        let contact = latest_contacts.get(id).copied();
+        let fate = fates.get(id);
         let events = events.get(&(id, tumours.value(tumour, "tumour_seq")));
-        let values = Case { patients, patient, tumours, tumour, contacts, contact, events }.values();
+        let values = Case { patients, patient, tumours, tumour, contacts, fate, events }.values();
         draft.push(id, key.record_key(id), &values);
     }
     Ok((batches, draft.draft))
@@ -94,20 +95,46 @@ fn events_by_tumour(events: View<'_>) -> Events<'_> {
     by_tumour
 }
 
-fn latest_by_patient(contacts: View<'_>) -> HashMap<&str, &Row> {
-    let mut latest: HashMap<&str, &Row> = HashMap::new();
+/// What the rows of follow-up say of one patient together.
+struct Fate<'r> {
+    /// The row with the latest contact.
+    latest: &'r Row,
+    /// The latest contact that is known to the day.
+    last_contact: Option<PartialDate>,
+    /// Whether any row says that the patient died; a later row does not bring them back.
+    dead: bool,
+    /// The earliest date of death.
+    death: Option<PartialDate>,
+}
+
+fn fates_by_patient(contacts: View<'_>) -> HashMap<&str, Fate<'_>> {
+    let mut fates: HashMap<&str, Fate<'_>> = HashMap::new();
+    let date_of = |row| contacts.date(row, "last_contact_date");
+    let latest_day = |date: Option<PartialDate>| date.and_then(|date| date.latest());
     for row in contacts.iter() {
-        let day = |row| contacts.date(row, "last_contact_date").and_then(|date: PartialDate| date.latest());
-        latest
-            .entry(contacts.value(row, "patient_id"))
-            .and_modify(|known| {
-                if day(row) > day(known) {
-                    *known = row;
-                }
-            })
-            .or_insert(row);
+        let fate = fates.entry(contacts.value(row, "patient_id")).or_insert_with(|| Fate {
+            latest: row,
+            last_contact: None,
+            dead: false,
+            death: None,
+        });
+        let contact = date_of(row);
+        if latest_day(contact) > latest_day(date_of(fate.latest)) {
+            fate.latest = row;
+        }
+        let exact = contact.filter(|date| date.day().is_some());
+        if latest_day(exact) > latest_day(fate.last_contact) {
+            fate.last_contact = exact;
+        }
+        if contacts.value(row, "vital_status") == "0" {
+            fate.dead = true;
+            let death = contacts.date(row, "death_date").or(contact);
+            if fate.death.is_none() || latest_day(death) < latest_day(fate.death) {
+                fate.death = death;
+            }
+        }
     }
-    latest
+    fates
 }
 
 /// One tumour with all that is known around it.
@@ -117,7 +144,7 @@ struct Case<'r> {
     tumours: View<'r>,
     tumour: &'r Row,
     contacts: View<'r>,
-    contact: Option<&'r Row>,
+    fate: Option<&'r Fate<'r>>,
     events: Option<&'r Vec<(EventKind, PartialDate)>>,
 }
 
@@ -126,7 +153,7 @@ impl<'r> Case<'r> {
     fn values(&self) -> BTreeMap<&'static str, String> {
         let patient = |field| self.patients.value(self.patient, field);
         let tumour = |field| self.tumours.value(self.tumour, field);
-        let contact = |field| self.contact.map_or("", |row| self.contacts.value(row, field));
+        let contact = |field| self.fate.map_or("", |fate| self.contacts.value(fate.latest, field));
         let mut values: BTreeMap<&'static str, String> = BTreeMap::new();
         for field in ["sex", "coverage_scheme"] {
             values.insert(field, patient(field).to_owned());
@@ -139,7 +166,8 @@ impl<'r> Case<'r> {
         values.insert("stage", stage::stage(tumour("stage_value")).unwrap_or_default().to_owned());
         values.insert("risk_group", tumour("risk_value").to_owned());
         values.insert("protocol", protocol(tumour("protocol")).to_owned());
-        values.insert("vital_status", contact("vital_status").to_owned());
+        let dead = self.fate.is_some_and(|fate| fate.dead);
+        values.insert("vital_status", if dead { "0".to_owned() } else { contact("vital_status").to_owned() });
         values.insert("followup_status", contact("followup_status").to_owned());
 
         let diagnosis = self.tumours.date(self.tumour, "diagnosis_date");
@@ -154,9 +182,9 @@ impl<'r> Case<'r> {
         let course = Course {
             diagnosis,
             death_certificate_only: tumour("basis") == "0",
-            last_contact: self.contact.and_then(|row| self.contacts.date(row, "last_contact_date")),
-            dead: contact("vital_status") == "0",
-            death: self.contact.and_then(|row| self.contacts.date(row, "death_date")),
+            last_contact: self.fate.and_then(|fate| fate.last_contact),
+            dead,
+            death: self.fate.and_then(|fate| fate.death),
             events: self.events.cloned().unwrap_or_default(),
         };
         for (days, event, endpoint) in [
@@ -294,6 +322,27 @@ mod tests {
         fs::write(&correction, format!("{header}\n{}\n", first.replace(",no", ",yes"))).unwrap();
         accept(data.path(), &[Source { collection: "patient".to_owned(), path: correction }]);
         assert!(derived(data.path()).1.persons.len() < before);
+    }
+
+    #[test]
+    fn a_death_is_not_taken_back_by_a_later_row() {
+        let dictionary = Dictionary::built_in().unwrap();
+        let table = dictionary.collection("follow_up").unwrap();
+        let row = |contact: &str, vital: &str| -> Row {
+            let value = |name: &str| match name {
+                "patient_id" => "p".to_owned(),
+                "last_contact_date" => contact.to_owned(),
+                "vital_status" => vital.to_owned(),
+                _ => String::new(),
+            };
+            table.fields.iter().map(|field| value(&field.name)).collect()
+        };
+        let rows = [row("2015-03-01", "1"), row("2016-05-02", "0"), row("2017", "9")];
+        let fates = fates_by_patient(View { rows: &rows, table: Some(table) });
+        let fate = &fates["p"];
+        assert!(fate.dead);
+        assert_eq!(fate.death, "2016-05-02".parse().ok());
+        assert_eq!(fate.last_contact, "2016-05-02".parse().ok());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use flate2::read::MultiGzDecoder;
 use node_domain::{
-    dictionary::{Field, Privacy, Table},
+    dictionary::{Field, Kind, Privacy, Table},
     digest::Digest,
 };
 use sha2::{Digest as _, Sha256};
@@ -163,6 +163,19 @@ fn unreadable(error: csv::Error, line: u64, reporter: &mut Reporter<'_>) -> io::
 
 /// For every field of the table the position of its column, if the file has it; `None` where the header itself is unusable.
 fn header(record: &csv::ByteRecord, table: &Table, reporter: &mut Reporter<'_>) -> Option<Vec<Option<usize>>> {
+    let known = |name: &[u8]| table.fields.iter().any(|field| field.name.as_bytes() == name.trim_ascii());
+    if !record.iter().any(known) {
+        // these may be values of patients: they are not repeated
+        let names = table.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(", ");
+        reporter.say(
+            1,
+            None,
+            None,
+            Rule::Readable,
+            format!("the first line names no column of `{}`; they are {names}", table.name),
+        );
+        return None;
+    }
     let mut columns = vec![None; table.fields.len()];
     let mut usable = true;
     for (position, name) in record.iter().enumerate() {
@@ -230,7 +243,12 @@ fn check_row(
 }
 
 fn stored(field: &Field, value: &str, key: &PseudonymKey) -> String {
-    if field.privacy == Privacy::Identifier { key.pseudonym(value) } else { value.to_owned() }
+    match field.kind {
+        _ if field.privacy == Privacy::Identifier => key.pseudonym(value),
+        // one spelling, so that 01 and 1 are one key
+        Kind::Integer { .. } => value.parse::<i64>().map_or_else(|_| String::new(), |number| number.to_string()),
+        Kind::Code(_) | Kind::Date | Kind::Text => value.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -107,6 +107,7 @@ pub fn permit<'d>(
     if !role.may_query() {
         return Err(ProblemKind::RoleForbidden.because("researchers, stewards and committee members send queries"));
     }
+    query.check_shape()?;
     let (statistics, tables, safeguards) = match &query.project {
         None => {
             let tier = &policy.exploration;

@@ -20,6 +20,17 @@ pub enum Answer {
     Survival(SurvivalAnswer),
 }
 
+impl Answer {
+    /// The disclosure rule that it went through.
+    #[must_use]
+    pub fn release(&self) -> Release {
+        match self {
+            Self::Count(answer) => answer.release,
+            Self::Survival(answer) => answer.release,
+        }
+    }
+}
+
 /// Persons per group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CountAnswer {

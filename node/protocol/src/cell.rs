@@ -32,6 +32,8 @@ pub enum Cell {
 pub enum Withheld {
     /// The cut is no boundary of the canonical coarsening: its interval is part of the next one that is shown.
     Merged,
+    /// It would tell, with the numbers beside it, how many ended on one single day: fewer than the threshold.
+    OneDay,
     /// The curve ends before this cut: too few were at risk, or no boundary follows.
     TailCut,
 }

@@ -96,12 +96,15 @@ pub struct CatalogueEntry {
     pub answer: Answer,
 }
 
-/// `GET /v1/heads`: audit heads exchanged between two nodes.
+/// The most heads of one page.
+pub const HEADS_PAGE: usize = 1_000;
+
+/// `GET /v1/heads?after=N`: audit heads exchanged between two nodes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Heads {
     /// The answering node's own head.
     pub own: AuditHead,
-    /// The heads of the asking node that the answering node holds, newest first, at most 100.
+    /// The heads of the asking node that the answering node holds after the entry asked for, oldest first, at most [`HEADS_PAGE`].
     pub held: Vec<AuditHead>,
     /// Membership epoch of the answering node.
     pub epoch: u64,

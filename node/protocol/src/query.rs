@@ -15,6 +15,8 @@ pub const MAX_BYTES: usize = 64 * 1024;
 pub const MAX_BY: usize = 4;
 /// The most cells of an answer.
 pub const MAX_CELLS: u64 = 5_000;
+/// The most groups of a survival query: each may show every month of the base grid.
+pub const MAX_CURVES: u64 = 500;
 /// The deepest nesting of conditions.
 pub const MAX_DEPTH: usize = 8;
 /// The most conditions, nested ones included.
@@ -193,6 +195,10 @@ impl Query {
                 let known = table.endpoints.keys().cloned().collect::<Vec<_>>().join(", ");
                 return Err(ProblemKind::QueryInvalid
                     .at("statistic.endpoint", format!("there is no such endpoint; choose one of: {known}")));
+            }
+            if cells > MAX_CURVES {
+                let detail = format!("{cells} curves; at most {MAX_CURVES} are possible: group by fewer fields");
+                return Err(ProblemKind::TooManyCells.at("by", detail));
             }
             cells = cells.saturating_mul(cuts_months.len() as u64);
         }

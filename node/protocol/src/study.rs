@@ -80,7 +80,7 @@ pub struct Study {
     pub started: DateTime<Utc>,
     /// Until when missing answers are asked for again.
     pub deadline: DateTime<Utc>,
-    /// From posting to the last change, milliseconds.
+    /// From asking to the verified answer of the slowest node that answered or refused, milliseconds.
     pub elapsed_ms: f64,
     /// One entry per node asked.
     pub nodes: Vec<NodeState>,

@@ -2,7 +2,7 @@
 
 use node_domain::node_id::NodeId;
 use node_protocol::{
-    envelope::{AuditHead, Heads, NodeStatement},
+    envelope::{AuditHead, HEADS_PAGE, Heads, NodeStatement},
     problem::{Problem, ProblemKind},
 };
 use node_trust::membership::MembershipFile;
@@ -11,6 +11,9 @@ use crate::{
     peer::{body, problem_of},
     study::Requester,
 };
+
+/// The most heads that are read from one peer.
+const MAX_HEADS: usize = 1_000_000;
 
 impl Requester {
     /// Exchanges heads with every active peer and adopts the newest membership among them. Returns what each said.
@@ -24,12 +27,13 @@ impl Requester {
         told
     }
 
-    /// Asks one peer for its head and for the heads of this node that it holds; keeps the former.
+    /// Asks one peer for its head and keeps it; learns of heads of this node beyond its own end, which would be proof of a cut.
     ///
     /// # Errors
     /// Where the peer cannot be reached or refuses.
     pub async fn exchange_heads(&self, peer: &NodeId) -> Result<Heads, Problem> {
-        let bytes = self.get(peer, "/v1/heads").await?;
+        let own = self.store.head().await.map_or(0, |head| head.sequence);
+        let bytes = self.get(peer, &format!("/v1/heads?after={own}")).await?;
         let heads: Heads = serde_json::from_slice(&bytes).map_err(|_| not_ours())?;
         self.keep_head(peer, heads.own).await;
         self.catch_up(peer, heads.epoch).await;
@@ -64,9 +68,15 @@ impl Requester {
         }
     }
 
+    /// Adopts the peer's files in order: each epoch is signed by the committee of the one before.
     async fn adopt_from(&self, peer: &NodeId) -> Result<u64, Problem> {
-        let bytes = self.get(peer, "/v1/membership").await?;
-        self.adopt(MembershipFile::parse(&bytes)?).await
+        let mut epoch = self.peers.tls().roster.load().epoch();
+        let bytes = self.get(peer, &format!("/v1/membership?after={epoch}")).await?;
+        let files: Vec<MembershipFile> = serde_json::from_slice(&bytes).map_err(|_| not_ours())?;
+        for file in files {
+            epoch = self.adopt(file).await?;
+        }
+        Ok(epoch)
     }
 
     /// Puts a newer membership in force, here and in the store.
@@ -74,14 +84,35 @@ impl Requester {
     /// # Errors
     /// Where it is older, not validly signed, or cannot be stored; the one in force stays.
     pub async fn adopt(&self, file: MembershipFile) -> Result<u64, Problem> {
+        let _one_at_a_time = self.adopting.lock().await;
         let now = self.clock.now();
         let next = self.peers.tls().roster.load().succeed(file, now)?;
         let internal = || ProblemKind::Internal.because("the membership could not be stored");
         let text = serde_json::to_string(next.file()).map_err(|_| internal())?;
         let epoch = next.epoch();
-        self.store.adopt_membership(epoch, &text, now).await.map_err(|_| internal())?;
+        if !self.store.adopt_membership(epoch, &text, now).await.map_err(|_| internal())? {
+            return Err(ProblemKind::MembershipOld.because("a higher epoch was stored meanwhile"));
+        }
         self.peers.tls().roster.store(std::sync::Arc::new(next));
         Ok(epoch)
+    }
+
+    /// All heads of this node that a peer holds.
+    ///
+    /// # Errors
+    /// Where the peer cannot be reached or refuses.
+    pub async fn heads_held_by(&self, peer: &NodeId) -> Result<Vec<AuditHead>, Problem> {
+        let mut all: Vec<AuditHead> = Vec::new();
+        loop {
+            let after = all.last().map_or(0, |head| head.sequence);
+            let bytes = self.get(peer, &format!("/v1/heads?after={after}")).await?;
+            let page: Heads = serde_json::from_slice(&bytes).map_err(|_| not_ours())?;
+            let (full, length) = (page.held.len() >= HEADS_PAGE, all.len());
+            all.extend(page.held.into_iter().filter(|head| head.sequence > after));
+            if !full || all.len() == length || all.len() > MAX_HEADS {
+                return Ok(all);
+            }
+        }
     }
 
     async fn get(&self, peer: &NodeId, path: &str) -> Result<Vec<u8>, Problem> {

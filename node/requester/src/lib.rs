@@ -2,6 +2,7 @@
 //!
 //! The only crate that dials out. Never sees a row, and believes no answer that is not signed by the node it asked.
 
+mod fits;
 pub mod gossip;
 pub mod peer;
 pub mod pool;

@@ -109,6 +109,13 @@ pub(crate) async fn body(mut response: Response) -> Result<Vec<u8>, Problem> {
     if status.is_success() {
         return Ok(body);
     }
-    let foreign = || ProblemKind::AnswerInvalid.because(format!("the peer says {status} and does not say why"));
-    Err(serde_json::from_slice::<Problem>(&body).unwrap_or_else(|_| foreign()))
+    let passing = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
+    let kind = if passing { ProblemKind::PeerUnreachable } else { ProblemKind::AnswerInvalid };
+    let foreign = || kind.because(format!("the peer says {status} and does not say why"));
+    let mut problem = serde_json::from_slice::<Problem>(&body).unwrap_or_else(|_| foreign());
+    // the words of a peer end up in a terminal and in the store
+    problem.title = problem.kind.title().to_owned();
+    problem.detail = problem.detail.chars().filter(|c| !c.is_control()).take(500).collect();
+    problem.field = problem.field.map(|field| field.chars().filter(|c| !c.is_control()).take(100).collect());
+    Err(problem)
 }

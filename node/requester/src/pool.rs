@@ -6,6 +6,7 @@ use node_domain::months;
 use node_protocol::{
     answer::{Answer, Boundary, Cut, Estimator, GroupKey, LogRank, Pooled, PooledCount, Share, SurvivalGroup},
     cell::{Cell, Withheld},
+    query::{Query, Statistic},
     study::{NodeState, Note, Status},
 };
 use node_statistics::{
@@ -17,7 +18,7 @@ use node_statistics::{
 
 /// The pooled estimate of the answers that are here, and remarks on it.
 #[must_use]
-pub fn pool(nodes: &[NodeState]) -> (Option<Pooled>, Vec<Note>) {
+pub fn pool(query: &Query, nodes: &[NodeState]) -> (Option<Pooled>, Vec<Note>) {
     let (mut counts, mut curves) = (Vec::new(), Vec::new());
     for node in nodes {
         match &node.answer {
@@ -30,8 +31,11 @@ pub fn pool(nodes: &[NodeState]) -> (Option<Pooled>, Vec<Note>) {
     }
     let pooled = match (counts.is_empty(), curves.is_empty()) {
         (false, true) => Some(pool_counts(&counts)),
-        (true, false) => Some(pool_survival(&curves)),
-        // nothing has come, or nodes answered different questions, which verification excludes
+        (true, false) => match &query.statistic {
+            Statistic::Survival { cuts_months, .. } => Some(pool_survival(&curves, cuts_months)),
+            Statistic::Count => None,
+        },
+        // nothing has come; answers to another question are refused when they come (see `fits`)
         _ => None,
     };
     let notes = notes(nodes, pooled.as_ref());
@@ -83,7 +87,7 @@ fn pool_counts(countries: &[Vec<(&GroupKey, Cell)>]) -> Pooled {
     Pooled::Count { countries: u32::try_from(countries.len()).unwrap_or(u32::MAX), cells }
 }
 
-fn pool_survival(countries: &[&[SurvivalGroup]]) -> Pooled {
+fn pool_survival(countries: &[&[SurvivalGroup]], cuts: &[u16]) -> Pooled {
     let persons: Vec<Vec<(&GroupKey, Cell)>> =
         countries.iter().map(|groups| groups.iter().map(|group| (&group.group, group.persons)).collect()).collect();
     let missing: Vec<Vec<(&GroupKey, Cell)>> =
@@ -95,12 +99,6 @@ fn pool_survival(countries: &[&[SurvivalGroup]]) -> Pooled {
         curves.entry(&group.group).or_default().push(group);
     }
     let with_curve = countries.iter().filter(|groups| groups.iter().any(|group| !intervals(group).is_empty())).count();
-    let cuts: Vec<u16> = countries
-        .iter()
-        .flat_map(|groups| groups.iter())
-        .map(|group| group.cuts.iter().map(|cut| cut.month).collect::<Vec<_>>())
-        .max_by_key(Vec::len)
-        .unwrap_or_default();
     let (mut groups, mut pooled_tables) = (Vec::new(), Vec::<Vec<PooledMonth>>::new());
     for (key, countries) in &curves {
         let pooled = survival::pool(&countries.iter().map(|group| intervals(group)).collect::<Vec<_>>());
@@ -109,9 +107,13 @@ fn pool_survival(countries: &[&[SurvivalGroup]]) -> Pooled {
             group: (*key).clone(),
             persons: persons.get(key).map_or(Cell::Refused { reason: Withheld::Merged }, |bounds| cell_of(*bounds)),
             missing: missing.get(key).map_or(Cell::Refused { reason: Withheld::Merged }, |bounds| cell_of(*bounds)),
-            cuts: pooled_cuts(&cuts, countries, &curve),
+            cuts: pooled_cuts(cuts, countries, &curve),
             boundaries: Vec::new(),
         });
+        // rows whose value is missing are no group to compare
+        if key.values().any(Option::is_none) {
+            continue;
+        }
         pooled_tables.push(pooled.into_iter().take_while(|month| Some(&month.month) <= cuts.last()).collect());
     }
     // over the time that was asked for, which is what the reader sees

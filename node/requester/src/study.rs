@@ -26,6 +26,7 @@ use node_trust::{
 use tokio::task::JoinSet;
 
 use crate::{
+    fits,
     peer::{Peers, body, problem_of},
     pool,
 };
@@ -41,6 +42,9 @@ pub struct Timing {
 
 /// Randomness as an argument: 128 bits for each study and token.
 pub type Draw = dyn Fn() -> u128 + Send + Sync;
+
+/// A keyed hash as an argument.
+pub type Pseudonym = dyn Fn(&str) -> String + Send + Sync;
 
 /// The asking side of a node.
 pub struct Requester {
@@ -58,6 +62,10 @@ pub struct Requester {
     pub draw: Box<Draw>,
     /// How long things may take.
     pub timing: Timing,
+    /// Pseudonym of a person, under a secret of this node.
+    pub pseudonym: Box<Pseudonym>,
+    /// Held while a membership is adopted.
+    pub adopting: tokio::sync::Mutex<()>,
 }
 
 /// A study that cannot be begun or read.
@@ -100,7 +108,9 @@ impl Requester {
                 .at("nodes", format!("`{stranger}` is no active member: {known}"))
                 .into());
         }
-        let nodes = if nodes.is_empty() { &active } else { nodes };
+        let mut nodes = if nodes.is_empty() { active } else { nodes.to_vec() };
+        nodes.sort_unstable();
+        nodes.dedup();
         let started = self.clock.now();
         let study = StoredStudy {
             study: StudyId::from_random((self.draw)()),
@@ -111,7 +121,7 @@ impl Requester {
             started,
             deadline: started + lasting,
         };
-        self.store.begin_study(&study, nodes).await?;
+        self.store.begin_study(&study, &nodes).await?;
         Ok(study.study)
     }
 
@@ -146,8 +156,18 @@ impl Requester {
         }
         let mut again = false;
         while let Some(done) = tasks.join_next().await {
-            let internal = |_| ProblemKind::Internal.because("a task of the study failed");
-            again |= done.map_err(internal)??;
+            // a node whose state could not be noted is asked again; it gives the same answer
+            again |= match done {
+                Ok(Ok(again)) => again,
+                Ok(Err(error)) => {
+                    tracing::error!(study.id = %study, error = &error as &dyn std::error::Error, "a state was not noted");
+                    true
+                }
+                Err(error) => {
+                    tracing::error!(study.id = %study, error = &error as &dyn std::error::Error, "a task of a study failed");
+                    true
+                }
+            };
         }
         Ok(again)
     }
@@ -192,6 +212,7 @@ impl Requester {
             .map_err(|_| ProblemKind::AnswerInvalid.because("it is not text"))?;
         let roster = self.peers.tls().roster.load();
         let verified = signed::verify(&text, node, &study.study, &study.query_hash, &roster)?;
+        fits::check(&study.query, &verified.statement().answer)?;
         Ok((text, verified))
     }
 
@@ -200,7 +221,7 @@ impl Requester {
         let claims = Claims {
             iss: self.node.clone(),
             aud: node.clone(),
-            sub: pseudonym(&study.asker, study.query.project.as_deref()),
+            sub: self.pseudonym(&study.asker, study.query.project.as_deref()),
             role: study.role.clone(),
             study: study.study.clone(),
             query_hash: study.query_hash,
@@ -210,6 +231,11 @@ impl Requester {
             cnf: Confirmation { thumbprint },
         };
         issue(&claims, &self.key).map_err(|_| ProblemKind::Internal.because("the request token could not be signed"))
+    }
+
+    /// The pseudonym of a person towards peers: another one in every project, the same at every query within it.
+    fn pseudonym(&self, subject: &str, project: Option<&str>) -> String {
+        (self.pseudonym)(&format!("person\n{subject}\n{}", project.unwrap_or_default()))
     }
 
     async fn stored(&self, study: &StudyId) -> Result<(StoredStudy, Vec<StoredNode>), StudyError> {
@@ -224,7 +250,7 @@ impl Requester {
     pub async fn study(&self, study: &StudyId) -> Result<Study, StudyError> {
         let (stored, nodes) = self.stored(study).await?;
         let nodes = nodes.into_iter().map(view).collect::<Result<Vec<_>, Problem>>()?;
-        let (pooled, notes) = pool::pool(&nodes);
+        let (pooled, notes) = pool::pool(&stored.query, &nodes);
         let slowest = nodes.iter().filter_map(|node| node.elapsed_ms).fold(0.0, f64::max);
         Ok(Study {
             study: stored.study,
@@ -267,11 +293,6 @@ impl Requester {
     }
 }
 
-/// The pseudonym of a person towards peers: another one in every project, the same at every query within it.
-fn pseudonym(subject: &str, project: Option<&str>) -> String {
-    Digest::of(format!("{subject}\n{}", project.unwrap_or_default()).as_bytes()).hex()
-}
-
 /// Whether a refusal may go away by itself.
 fn status_of(problem: &Problem) -> Status {
     match problem.kind {
@@ -282,6 +303,8 @@ fn status_of(problem: &Problem) -> Status {
         | ProblemKind::PeerNotAuthentic
         | ProblemKind::UnknownPeer
         | ProblemKind::PeerKeyMismatch
+        | ProblemKind::TokenExpired
+        | ProblemKind::TokenNotBound
         | ProblemKind::MembershipExpired => Status::Unreachable,
         _ => Status::Refused,
     }

@@ -10,7 +10,9 @@ use node_policy::{permit::permit, policy::Policy};
 use node_protocol::{
     answer::Answer,
     canonical::{self, CanonicalError},
-    envelope::{AnswerRequest, AnswerStatement, AuditHead, CatalogueEntry, Heads, NodeStatement, PROTOCOL_VERSION},
+    envelope::{
+        AnswerRequest, AnswerStatement, AuditHead, CatalogueEntry, HEADS_PAGE, Heads, NodeStatement, PROTOCOL_VERSION,
+    },
     problem::{Problem, ProblemKind},
 };
 use node_snapshot::shelf::Snapshot;
@@ -21,6 +23,7 @@ use node_store::{
 };
 use node_trust::{
     keys::SigningKey,
+    membership::MembershipFile,
     roster::Roster,
     signed::sign,
     token::{Caller, Peer, identify},
@@ -94,8 +97,9 @@ impl Responder {
             return Ok(known);
         }
         let published = self.published.load_full().ok_or_else(no_snapshot)?;
-        let role = caller.claims().role.parse()?;
-        let permitted = match permit(request.query, role, &self.policy, &self.dictionary, now) {
+        let role = caller.claims().role.parse();
+        let permitted = role.and_then(|role| permit(request.query, role, &self.policy, &self.dictionary, now));
+        let permitted = match permitted {
             Ok(permitted) => permitted,
             Err(problem) => return Err(self.refuse(&caller, problem).await?),
         };
@@ -216,13 +220,23 @@ impl Responder {
         }
     }
 
-    /// This node's audit head and the heads of the peer that it holds.
+    /// The membership files after an epoch, oldest first, as this node verified them.
     ///
     /// # Errors
     /// Where the store fails.
-    pub async fn heads(&self, peer: &Peer) -> Result<Heads, Problem> {
+    pub async fn memberships(&self, after: u64) -> Result<Vec<MembershipFile>, Problem> {
+        let files = self.store.memberships_after(after).await.map_err(Fault::from)?;
+        Ok(files.iter().map(|file| MembershipFile::parse(file.as_bytes())).collect::<Result<_, _>>()?)
+    }
+
+    /// This node's audit head and the heads of the peer that it holds after an entry.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn heads(&self, peer: &Peer, after: u64) -> Result<Heads, Problem> {
         let own = self.store.head().await.map_err(Fault::from)?;
-        let held = self.store.held_heads(peer.node(), 100).await.map_err(Fault::from)?;
+        let page = u32::try_from(HEADS_PAGE).unwrap_or(u32::MAX);
+        let held = self.store.held_heads(peer.node(), after, page).await.map_err(Fault::from)?;
         Ok(Heads { own, held, epoch: self.roster.load().epoch() })
     }
 }

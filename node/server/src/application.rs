@@ -7,9 +7,10 @@ use anyhow::{Context, bail};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use chrono::TimeDelta;
 use node_domain::{clock::Clock, dictionary::Dictionary};
+use node_protocol::{envelope::CatalogueEntry, release::Release};
 use node_requester::{
     peer::Peers,
-    study::{Requester, Timing},
+    study::{Pseudonym, Requester, Timing},
 };
 use node_responder::answer::{Published, Responder};
 use node_snapshot::shelf;
@@ -119,6 +120,8 @@ impl Application {
             clock: Arc::clone(&clock),
             draw: Box::new(draw),
             timing,
+            pseudonym: pseudonym(&keys)?,
+            adopting: tokio::sync::Mutex::new(()),
         });
         let event = Event::Started {
             policy_hash,
@@ -256,25 +259,40 @@ impl Watcher {
         std::fs::metadata(KeyStore::new(self.home.keys()).certificate_path()).ok()?.modified().ok()
     }
 
+    /// Each change by itself, so that none keeps another from coming into force; a revocation first.
     async fn look_around(&self, certificate: &mut Option<SystemTime>) -> anyhow::Result<()> {
+        let outcomes = [self.take_membership().await, self.take_certificate(certificate), self.take_snapshot().await];
+        outcomes.into_iter().collect()
+    }
+
+    async fn take_membership(&self) -> anyhow::Result<()> {
+        let _one_at_a_time = self.requester.adopting.lock().await;
+        if self.requester.store.newest_epoch().await? > Some(self.tls.roster.load().epoch()) {
+            self.tls.roster.store(Arc::new(roster_in_force(&self.requester.store).await?));
+            tracing::info!(membership.epoch = self.tls.roster.load().epoch(), "a newer membership is in force");
+        }
+        Ok(())
+    }
+
+    fn take_certificate(&self, certificate: &mut Option<SystemTime>) -> anyhow::Result<()> {
         let changed = self.certificate_changed();
         if changed != *certificate {
             self.tls.identity.store(Arc::new(KeyStore::new(self.home.keys()).tls()?));
             *certificate = changed;
             tracing::info!("the TLS certificate was read anew");
         }
+        Ok(())
+    }
+
+    async fn take_snapshot(&self) -> anyhow::Result<()> {
         let in_force = self.responder.published.load().as_ref().map(|published| published.snapshot.id);
         if shelf::current(&self.home.snapshots())? != in_force
             && let Some(published) = open_published(&self.home, &self.responder.dictionary)?
         {
             let snapshot = published.snapshot.id;
-            self.responder.published.store(Some(Arc::new(published)));
             self.responder.store.append(self.responder.clock.now(), Event::SnapshotAdopted { snapshot }).await?;
+            self.responder.published.store(Some(Arc::new(published)));
             tracing::info!(snapshot.id = %snapshot, "a newly published snapshot is in force");
-        }
-        if self.requester.store.newest_epoch().await? > Some(self.tls.roster.load().epoch()) {
-            self.tls.roster.store(Arc::new(roster_in_force(&self.requester.store).await?));
-            tracing::info!(membership.epoch = self.tls.roster.load().epoch(), "a newer membership is in force");
         }
         Ok(())
     }
@@ -313,8 +331,20 @@ fn check_membership(
 
 fn open_published(home: &Home, dictionary: &Dictionary) -> anyhow::Result<Option<Published>> {
     let Some((snapshot, catalogue)) = shelf::open(&home.snapshots(), dictionary)? else { return Ok(None) };
-    let catalogue = serde_json::from_slice(&catalogue).context("the catalogue is damaged: publish again")?;
+    let mut catalogue: Vec<CatalogueEntry> =
+        serde_json::from_slice(&catalogue).context("the catalogue is damaged: publish again")?;
+    // the policy may have been tightened since the snapshot was published
+    let release = Release::Catalogue(home.policy.project_safeguards());
+    if catalogue.iter().any(|entry| entry.answer.release() != release) {
+        catalogue = node_catalogue::compute(&snapshot, &home.policy, dictionary)?;
+    }
     Ok(Some(Published { snapshot, catalogue }))
+}
+
+/// Pseudonyms of this institute's people, under the node's secret.
+pub(crate) fn pseudonym(keys: &KeyStore) -> anyhow::Result<Box<Pseudonym>> {
+    let key = keys.pseudonym()?;
+    Ok(Box::new(move |subject| key.pseudonym(subject)))
 }
 
 /// 128 bits from the thread's cryptographic generator, seeded by the system.

@@ -1,6 +1,6 @@
 //! What an operator does to a node's folder: make it, join, load, publish. Commands, the rehearsal and the tests share it.
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path};
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
@@ -87,6 +87,7 @@ pub struct NewNode {
 pub fn create(dir: &Path, new: &NewNode, policy: &str) -> anyhow::Result<Member> {
     let NewNode { node, url, operator, listen, people_listen } = new;
     fs::create_dir_all(dir)?;
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?; // batches and snapshots hold rows
     let path = dir.join("node.toml");
     if path.exists() {
         bail!("{}: there is a node already; nothing was changed", path.display());
@@ -102,11 +103,8 @@ pub fn create(dir: &Path, new: &NewNode, policy: &str) -> anyhow::Result<Member>
     keys.create(node, &hosts(url))?;
     let token = fresh_token()?;
     write_secret(&dir.join("keys").join(TOKEN_FILE), token.as_bytes())?;
-    let first = AccessToken {
-        name: "researcher".to_owned(),
-        role: Role::Researcher,
-        sha256: Digest::of(token.as_bytes()),
-    };
+    let first =
+        AccessToken { name: "researcher".to_owned(), role: Role::Researcher, sha256: Digest::of(token.as_bytes()) };
     durable::replace(&dir.join("tokens.toml"), toml::to_string(&AccessTokens { token: vec![first] })?.as_bytes())?;
     durable::replace(&dir.join("policy.toml"), policy.as_bytes())?;
     let member = Member {
@@ -188,6 +186,6 @@ pub fn publish(home: &Home) -> anyhow::Result<Publication> {
     let prepared = shelf::prepare(&home.snapshots(), &dictionary, batches, &[(table, draft)])?;
     let catalogue = node_catalogue::compute(&prepared.load(&dictionary)?, &home.policy, &dictionary)?;
     let (id, manifest) = (prepared.id, prepared.manifest.clone());
-    prepared.enforce(&home.snapshots(), &serde_json::to_vec(&catalogue)?)?;
+    prepared.enforce(&home.snapshots(), &dictionary, &serde_json::to_vec(&catalogue)?)?;
     Ok(Publication { id, manifest, catalogue })
 }

@@ -45,7 +45,11 @@ fn recognised(request: &HttpRequest) -> Result<Recognised, Problem> {
 
 /// Paths of the port.
 pub(crate) fn paths(app: &mut web::ServiceConfig) {
+    let bad = |error: actix_web::error::QueryPayloadError, _: &HttpRequest| {
+        Refusal::from(ProblemKind::BodyInvalid.at("after", error.to_string())).into()
+    };
     app.app_data(web::PayloadConfig::new(MAX_BYTES))
+        .app_data(web::QueryConfig::default().error_handler(bad))
         .service(web::resource("/v1/answers").name("answers").post(answers).default_service(web::to(no_such_path)))
         .service(web::resource("/v1/node").name("node").get(node).default_service(web::to(no_such_path)))
         .service(web::resource("/v1/heads").name("heads").get(heads).default_service(web::to(no_such_path)))
@@ -74,10 +78,25 @@ async fn node(_: Recognised, responder: Data<Arc<Responder>>) -> HttpResponse {
     HttpResponse::Ok().json(responder.describe())
 }
 
-async fn heads(peer: Recognised, responder: Data<Arc<Responder>>) -> Result<HttpResponse, Refusal> {
-    Ok(HttpResponse::Ok().json(responder.heads(&peer.0).await?))
+/// `?after=N`
+#[derive(serde::Deserialize)]
+struct After {
+    #[serde(default)]
+    after: u64,
 }
 
-async fn membership(_: Recognised, responder: Data<Arc<Responder>>) -> HttpResponse {
-    HttpResponse::Ok().json(responder.roster.load().file())
+async fn heads(
+    peer: Recognised,
+    page: web::Query<After>,
+    responder: Data<Arc<Responder>>,
+) -> Result<HttpResponse, Refusal> {
+    Ok(HttpResponse::Ok().json(responder.heads(&peer.0, page.after).await?))
+}
+
+async fn membership(
+    _: Recognised,
+    page: web::Query<After>,
+    responder: Data<Arc<Responder>>,
+) -> Result<HttpResponse, Refusal> {
+    Ok(HttpResponse::Ok().json(responder.memberships(page.after).await?))
 }

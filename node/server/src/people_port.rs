@@ -23,7 +23,7 @@ use subtle::ConstantTimeEq;
 
 use crate::refusal::{Refusal, bounded, no_such_path};
 
-/// The longest time that a request waits for a study's first round.
+/// The longest time that a request waits for a study.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// A person with an access token.
@@ -123,7 +123,7 @@ pub(crate) struct NewStudy {
     /// Nodes to ask; all active ones if empty.
     #[serde(default)]
     pub nodes: Vec<NodeId>,
-    /// How long to wait for the first round before answering, milliseconds.
+    /// How long to wait for all nodes before answering with what has come, milliseconds.
     #[serde(default)]
     pub wait_ms: u64,
 }
@@ -146,19 +146,12 @@ async fn begin(
     let study = requester.begin(asker, new.query, &new.nodes, people.lasting).await.map_err(refusal)?;
 
     let (pursuer, pursued) = (Arc::clone(requester), study.clone());
-    let (first, heard) = tokio::sync::oneshot::channel();
+    let (all, heard) = tokio::sync::oneshot::channel::<()>();
     people.runtime.spawn(async move {
-        let outcome = match pursuer.round(&pursued).await {
-            Ok(true) => {
-                let _ = first.send(()); // nobody may be waiting any more
-                pursuer.pursue(&pursued).await
-            }
-            Ok(false) => Ok(drop(first)),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = outcome {
+        if let Err(error) = pursuer.pursue(&pursued).await {
             tracing::error!(study.id = %pursued, error = &error as &dyn std::error::Error, "a study stopped");
         }
+        drop(all); // whoever waits is woken
     });
     let wait = Duration::from_millis(new.wait_ms).min(MAX_WAIT);
     let _ = tokio::time::timeout(wait, heard).await; // what has come by then is shown

@@ -144,10 +144,18 @@ impl Prepared {
     ///
     /// # Errors
     /// Those of the file system; the former snapshot is then still in force.
-    pub fn enforce(self, shelf: &Path, catalogue: &[u8]) -> Result<(), ShelfError> {
+    pub fn enforce(self, shelf: &Path, dictionary: &Dictionary, catalogue: &[u8]) -> Result<(), ShelfError> {
         let path = self.folder.join(CATALOGUE);
         durable::replace(&path, catalogue).map_err(at(&path))?;
         let place = shelf.join(self.id.hex());
+        if place.exists() && load(&place, self.id, dictionary).is_err() {
+            // the same data were published before and damaged since: put the damaged folder aside
+            let aside = shelf.join("damaged");
+            if aside.exists() {
+                fs::remove_dir_all(&aside).map_err(at(&aside))?;
+            }
+            fs::rename(&place, &aside).map_err(at(&place))?;
+        }
         if place.exists() {
             // the same data were published before; only the catalogue may be new
             let path = place.join(CATALOGUE);
@@ -266,7 +274,7 @@ mod tests {
         let prepared = prepare(folder.path(), &dictionary, vec![], &[(table, draft(table, 1000))]).unwrap();
         assert_eq!(current(folder.path()).unwrap(), None, "nothing is in force before enforce");
         let id = prepared.id;
-        prepared.enforce(folder.path(), b"[]").unwrap();
+        prepared.enforce(folder.path(), &dictionary, b"[]").unwrap();
         let (snapshot, catalogue) = open(folder.path(), &dictionary).unwrap().unwrap();
         assert_eq!((snapshot.id, catalogue.as_slice()), (id, b"[]".as_slice()));
         let cases = snapshot.table("cases").unwrap();
@@ -277,7 +285,7 @@ mod tests {
         // the same data again are the same snapshot
         let again = prepare(folder.path(), &dictionary, vec![], &[(table, draft(table, 1000))]).unwrap();
         assert_eq!(again.id, id);
-        again.enforce(folder.path(), b"[]").unwrap();
+        again.enforce(folder.path(), &dictionary, b"[]").unwrap();
         // one flipped byte is found
         let file = folder.path().join(id.hex()).join("cases.parquet");
         let mut bytes = fs::read(&file).unwrap();
@@ -285,5 +293,9 @@ mod tests {
         bytes[middle] ^= 1;
         fs::write(&file, bytes).unwrap();
         assert!(matches!(open(folder.path(), &dictionary), Err(ShelfError::Hash(_))));
+        // and publishing again mends it
+        let mended = prepare(folder.path(), &dictionary, vec![], &[(table, draft(table, 1000))]).unwrap();
+        mended.enforce(folder.path(), &dictionary, b"[]").unwrap();
+        assert_eq!(open(folder.path(), &dictionary).unwrap().unwrap().0.id, id);
     }
 }

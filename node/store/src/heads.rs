@@ -25,16 +25,19 @@ impl Store {
         Ok(())
     }
 
-    /// The heads of `peer` that are held here, newest first.
+    /// The heads of `peer` that are held here after entry `after`, oldest first.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn held_heads(&self, peer: &NodeId, most: u32) -> Result<Vec<AuditHead>, StoreError> {
-        let rows = sqlx::query("SELECT sequence, hash FROM held_head WHERE peer = $1 ORDER BY sequence DESC LIMIT $2")
-            .bind(peer.as_str())
-            .bind(most)
-            .fetch_all(&self.pool)
-            .await?;
+    pub async fn held_heads(&self, peer: &NodeId, after: u64, most: u32) -> Result<Vec<AuditHead>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT sequence, hash FROM held_head WHERE peer = $1 AND sequence > $2 ORDER BY sequence, hash LIMIT $3",
+        )
+        .bind(peer.as_str())
+        .bind(i64::try_from(after)?)
+        .bind(most)
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter()
             .map(|row| {
                 let hash = row.try_get::<&str, _>("hash")?.parse().map_err(|_| StoreError::Damaged("held_head"))?;

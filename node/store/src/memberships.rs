@@ -9,19 +9,22 @@ use crate::{
 };
 
 impl Store {
-    /// Keeps a membership file that was verified, and audits it. An epoch is kept once: `false` says that it was there.
+    /// Keeps a membership file that was verified, and audits it. Only a higher epoch than all before is: `false` says that
+    /// this one is not.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn adopt_membership(&self, epoch: u64, file: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let new =
-            sqlx::query("INSERT INTO membership (epoch, file, adopted) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-                .bind(i64::try_from(epoch)?)
-                .bind(file)
-                .bind(now.timestamp_millis())
-                .execute(&mut *transaction)
-                .await?;
+        let new = sqlx::query(
+            "INSERT INTO membership (epoch, file, adopted)
+             SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT 1 FROM membership WHERE epoch >= $1)",
+        )
+        .bind(i64::try_from(epoch)?)
+        .bind(file)
+        .bind(now.timestamp_millis())
+        .execute(&mut *transaction)
+        .await?;
         if new.rows_affected() == 1 {
             audit::append_in(&mut transaction, now, Event::MembershipAdopted { epoch }).await?;
         }
@@ -38,12 +41,23 @@ impl Store {
         row.try_get::<Option<i64>, _>("epoch")?.map(u64::try_from).transpose().map_err(Into::into)
     }
 
+    /// The files after an epoch, oldest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn memberships_after(&self, epoch: u64) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query("SELECT file FROM membership WHERE epoch > $1 ORDER BY epoch")
+            .bind(i64::try_from(epoch)?)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| row.try_get("file").map_err(Into::into)).collect()
+    }
+
     /// All files, oldest epoch first.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn memberships(&self) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query("SELECT file FROM membership ORDER BY epoch").fetch_all(&self.pool).await?;
-        rows.iter().map(|row| row.try_get("file").map_err(Into::into)).collect()
+        self.memberships_after(0).await
     }
 }

@@ -13,6 +13,9 @@ use crate::keys::{PublicKey, SigningKey};
 /// Put before the signed bytes, so that a signature of a membership is never one of anything else.
 const DOMAIN: &[u8] = b"alianza membership 1\n";
 
+/// The most members of the committee.
+const MAX_COMMITTEE: usize = 64;
+
 /// The most nodes of a membership.
 const MAX_NODES: usize = 256;
 
@@ -170,6 +173,9 @@ impl MembershipFile {
     /// Says what fails.
     pub fn check_past(&self, committee: &Committee) -> Result<(), MembershipError> {
         self.membership.check()?;
+        if self.signatures.len() > MAX_COMMITTEE {
+            return Err(MembershipError::Contradiction(format!("more than {MAX_COMMITTEE} signatures")));
+        }
         let bytes = self.membership.signed_bytes()?;
         let signers: BTreeSet<PublicKey> = self
             .signatures
@@ -235,7 +241,7 @@ impl Committee {
 
     fn check(&self) -> Result<(), MembershipError> {
         let distinct = self.keys.iter().collect::<BTreeSet<_>>().len();
-        if self.threshold == 0 || self.threshold > distinct || distinct != self.keys.len() {
+        if self.threshold == 0 || self.threshold > distinct || distinct != self.keys.len() || distinct > MAX_COMMITTEE {
             let what = format!("{} of {distinct} distinct committee keys cannot sign", self.threshold);
             return Err(MembershipError::Contradiction(what));
         }

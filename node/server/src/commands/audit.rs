@@ -14,7 +14,7 @@ use node_trust::tls::TlsState;
 use serde_json::json;
 
 use crate::{
-    application::roster_in_force,
+    application::{pseudonym, roster_in_force},
     cli::{Ended, Json},
     config::Home,
     keystore::KeyStore,
@@ -28,11 +28,13 @@ pub(crate) async fn verify(dir: &Path, offline: bool, output: &Json) -> anyhow::
     let mut held: Vec<(NodeId, AuditHead)> = Vec::new();
     let (mut asked, mut silent) = (0, Vec::new());
     if !offline {
-        for (peer, heads) in requester(&home, &store).await?.gossip().await {
+        let requester = requester(&home, &store).await?;
+        let roster = requester.peers.tls().roster.load_full();
+        for peer in roster.active().map(|member| &member.node).filter(|peer| **peer != requester.node) {
             asked += 1;
-            match heads {
-                Ok(heads) => held.extend(heads.held.into_iter().map(|head| (peer.clone(), head))),
-                Err(_) => silent.push(peer),
+            match requester.heads_held_by(peer).await {
+                Ok(heads) => held.extend(heads.into_iter().map(|head| (peer.clone(), head))),
+                Err(_) => silent.push(peer.clone()),
             }
         }
     }
@@ -77,6 +79,8 @@ async fn requester(home: &Home, store: &Store) -> anyhow::Result<Requester> {
         clock: Arc::new(SystemClock),
         draw: Box::new(|| 0), // no study and no token is made here
         timing: Timing { attempt: Duration::from_secs(10), pause: Duration::from_secs(1) },
+        pseudonym: pseudonym(&keys)?,
+        adopting: tokio::sync::Mutex::new(()),
     })
 }
 

@@ -52,7 +52,11 @@ pub(crate) fn add_token(dir: &Path, arguments: &AddTokenArgs) -> anyhow::Result<
         bail!("{}: has a token already; remove the entry from {} first", arguments.name, home.tokens().display());
     }
     let token = fresh_token()?;
-    tokens.token.push(AccessToken { name: arguments.name.clone(), role: arguments.role, sha256: Digest::of(token.as_bytes()) });
+    tokens.token.push(AccessToken {
+        name: arguments.name.clone(),
+        role: arguments.role,
+        sha256: Digest::of(token.as_bytes()),
+    });
     match &arguments.out {
         Some(path) => write_secret(path, token.as_bytes())?,
         None => say(&token),

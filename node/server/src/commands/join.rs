@@ -47,4 +47,3 @@ pub(crate) async fn run(dir: &Path, arguments: &JoinArgs) -> anyhow::Result<Ende
     say(format!("Node {} is in the alliance, membership epoch {epoch}.", home.config.node));
     Ok(Ended::Well)
 }
-

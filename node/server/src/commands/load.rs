@@ -88,4 +88,3 @@ pub(crate) fn publish(dir: &Path, output: &Json) -> anyhow::Result<Ended> {
     say(format!("Snapshot {} is in force, made in {:.1} s.", published.id, begun.elapsed().as_secs_f64()));
     Ok(Ended::Well)
 }
-

@@ -18,6 +18,7 @@ pub(crate) fn cell(cell: &Cell) -> String {
         Cell::Exact { n } => n.to_string(),
         Cell::Banded { low, high } => format!("{low}–{high}"),
         Cell::Refused { reason: Withheld::Merged } => "merged".to_owned(),
+        Cell::Refused { reason: Withheld::OneDay } => "one day".to_owned(),
         Cell::Refused { reason: Withheld::TailCut } => "cut".to_owned(),
     }
 }

@@ -30,6 +30,10 @@ pub(crate) async fn run(dir: &Path, arguments: &VerifyArgs) -> anyhow::Result<En
     };
     let verified = match verify(&text, &rosters) {
         Ok(verified) => verified,
+        Err(refused) if arguments.output.json => {
+            say_json(&serde_json::json!({ "valid": false, "problem": refused.0 }))?;
+            return Ok(Ended::Found);
+        }
         Err(refused) => {
             say(format!("NOT VALID  {}: {refused}", arguments.file.display()));
             return Ok(Ended::Found);
@@ -37,7 +41,7 @@ pub(crate) async fn run(dir: &Path, arguments: &VerifyArgs) -> anyhow::Result<En
     };
     let statement = verified.statement();
     if arguments.output.json {
-        say_json(statement)?;
+        say_json(&serde_json::json!({ "valid": true, "statement": statement }))?;
         return Ok(Ended::Well);
     }
     say(format!("VALID      {}", arguments.file.display()));
@@ -47,6 +51,13 @@ pub(crate) async fn run(dir: &Path, arguments: &VerifyArgs) -> anyhow::Result<En
         statement.issued.format("%Y-%m-%d %H:%M:%S UTC"),
         statement.epoch
     ));
+    if let Some(path) = &arguments.membership {
+        let committee = rosters.first().map(|roster| roster.membership().committee.fingerprint()).transpose()?;
+        say(format!("trusting the committee of {} with fingerprint {}", path.display(), committee.unwrap_or_default()));
+    }
+    if rosters.last().is_some_and(|roster| !roster.active().any(|member| member.node == statement.node)) {
+        say(format!("note: {} is revoked in the newest membership", statement.node));
+    }
     say(format!("study {}, query {}", statement.study, short(&statement.query_hash)));
     say(format!("snapshot {}, policy {}", short(&statement.snapshot), short(&statement.policy_hash)));
     say(format!("audit head {} at entry {}", short(&statement.audit_head.hash), statement.audit_head.sequence));
