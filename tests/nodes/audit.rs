@@ -31,8 +31,9 @@ async fn meddle(federation: &Federation, node: &str, sql: &str) {
 async fn findings(federation: &Federation, node: &str) -> Vec<Finding> {
     let requester = &federation.node(node).requester;
     let mut held = Vec::new();
-    for (peer, heads) in requester.gossip().await {
-        held.extend(heads.unwrap().held.into_iter().map(|head| (peer.clone(), head)));
+    for peer in federation.nodes.iter().map(|peer| &peer.id).filter(|peer| peer.as_str() != node) {
+        let heads = requester.heads_held_by(peer).await.unwrap();
+        held.extend(heads.into_iter().map(|head| (peer.clone(), head)));
     }
     assert!(held.len() >= 3, "peers hold heads of {node}");
     requester.store.check_chain(&held).await.unwrap().1
