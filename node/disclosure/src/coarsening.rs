@@ -3,7 +3,7 @@
 //! It depends on the stratum's times and causes and on the safeguards, never on the cuts that were asked for, so answers to
 //! different cut lists cannot be subtracted to isolate an event (design, section 6, rule 2).
 
-use node_domain::months::{LAST_MONTH, first_day_after, first_day_from};
+use node_domain::months::{LAST_MONTH, first_day_from, month_of};
 use node_protocol::release::Safeguards;
 use node_statistics::frequency::TimeCount;
 
@@ -43,22 +43,27 @@ struct Ladder {
 
 impl Ladder {
     fn of(times: &[TimeCount]) -> Self {
-        let months = usize::from(LAST_MONTH) + 1;
+        let last = usize::from(LAST_MONTH);
         let causes = times.iter().map(|time| usize::from(time.cause)).max().unwrap_or(0);
-        let mut events = vec![vec![0; months + 1]; causes];
-        let mut at_risk = vec![0; months];
-        for (month, cut) in (0..=LAST_MONTH).enumerate() {
-            // month 0 is the start: nothing has happened yet
-            let ended =
-                if cut == 0 { 0 } else { times.partition_point(|time| u32::from(time.day) < first_day_after(cut)) };
-            for time in times[..ended].iter().filter(|time| time.cause > 0) {
-                events[usize::from(time.cause) - 1][month] += u64::from(time.persons);
-            }
-            let still = times.partition_point(|time| u32::from(time.day) < first_day_from(cut));
-            at_risk[month] = times[still..].iter().map(|time| u64::from(time.persons)).sum();
-        }
+        let mut events = vec![vec![0; last + 2]; causes];
         for time in times.iter().filter(|time| time.cause > 0) {
-            events[usize::from(time.cause) - 1][months] += u64::from(time.persons);
+            let month = usize::try_from(month_of(time.day)).unwrap_or(usize::MAX).min(last + 1);
+            events[usize::from(time.cause) - 1][month] += u64::from(time.persons);
+        }
+        for cumulative in &mut events {
+            for month in 1..cumulative.len() {
+                cumulative[month] += cumulative[month - 1];
+            }
+        }
+        // from the last month back, each person is counted once
+        let mut at_risk = vec![0; last + 1];
+        let (mut later, mut still) = (times, 0_u64);
+        for month in (0..=LAST_MONTH).rev() {
+            let (before, from) =
+                later.split_at(later.partition_point(|time| u32::from(time.day) < first_day_from(month)));
+            still += from.iter().map(|time| u64::from(time.persons)).sum::<u64>();
+            at_risk[usize::from(month)] = still;
+            later = before;
         }
         Self { events, at_risk }
     }

@@ -2,7 +2,7 @@
 
 use node_domain::months;
 use node_protocol::{
-    answer::{Answer, Boundary, CountAnswer, CountCell, Cut, GroupKey, SurvivalAnswer, SurvivalGroup},
+    answer::{Answer, Boundaries, CountAnswer, CountCell, Cut, GroupKey, SurvivalAnswer, SurvivalGroup},
     cell::{Cell, Withheld},
     outgoing::Outgoing,
     query::{Query, Statistic},
@@ -120,7 +120,7 @@ fn survival_group(
     let persons = threshold(total.persons, safeguards);
     let missing = threshold(total.missing_time, safeguards);
     if persons.exact().is_none() {
-        return SurvivalGroup { group, persons, missing, cuts: Vec::new(), boundaries: Vec::new() };
+        return SurvivalGroup { group, persons, missing, cuts: Vec::new(), boundaries: Boundaries::default() };
     }
     let boundaries = coarsening::boundaries(times, safeguards);
     let shown: Vec<u16> = asked.iter().copied().filter(|cut| boundaries.contains(cut)).collect();
@@ -164,13 +164,13 @@ fn survival_group(
         })
         .collect();
     let table = survival::share(times, &boundaries);
-    let boundaries = table.iter().zip(survival::curve(&table)).map(|(interval, point)| Boundary {
-        month: interval.to_month,
-        events: interval.events,
-        withdrawn: interval.withdrawn,
-        survival: point.survival,
-    });
-    SurvivalGroup { group, persons, missing, cuts, boundaries: boundaries.collect() }
+    let boundaries = Boundaries {
+        months: boundaries,
+        events: table.iter().map(|interval| interval.events).collect(),
+        withdrawn: table.iter().map(|interval| interval.withdrawn).collect(),
+        survival: survival::curve(&table).iter().map(|point| point.survival).collect(),
+    };
+    SurvivalGroup { group, persons, missing, cuts, boundaries }
 }
 
 #[cfg(test)]
@@ -258,9 +258,9 @@ mod tests {
             by_cut += cut.events.exact()?;
             Some((cut.month, by_cut))
         });
-        let boundaries = group.boundaries.iter().map(|boundary| {
-            by_boundary += boundary.events;
-            (boundary.month, by_boundary)
+        let boundaries = group.boundaries.rows().map(|(month, events, _, _)| {
+            by_boundary += events;
+            (month, by_boundary)
         });
         cuts.chain(boundaries).collect()
     }

@@ -18,7 +18,9 @@ use crate::{filter::Filter, grouping::Grouping};
 /// Rows per block: mask, groups and the columns of a few conditions stay in the first-level cache.
 const BLOCK: usize = 4096;
 /// Up to this many groups, one compare pass per group beats scattered counting.
-const COMPARE_PASSES: usize = 24;
+const COMPARE_PASSES: usize = 8;
+/// The group number of a row that is not counted, where groups are numbered in bytes.
+const NO_GROUP: u8 = u8::MAX;
 /// Up to this many (group, day, cause) counters they are kept in an array; beyond, the rows are sorted.
 const DENSE_TIMES: usize = 4 << 20;
 
@@ -114,20 +116,23 @@ impl<'c> Plan<'c> {
     fn run(&self) -> FrequencyTable {
         let mut tally = Tally::new(self);
         let mut mask = [0_u8; BLOCK];
+        let mut bytes = [0_u8; BLOCK];
         let mut groups = [0_u32; BLOCK];
+        let plain = tally.is_plain() && self.grouping.groups() < usize::from(NO_GROUP);
         let mut start = 0;
         while start < self.columns.rows() {
             let length = BLOCK.min(self.columns.rows() - start);
             let mask = &mut mask[..length];
             mask.fill(1);
             self.filter.narrow(start, mask);
-            match self.grouping.single_codes().filter(|_| tally.is_plain()) {
-                Some(codes) => tally.count_codes(&codes[start..start + length], mask),
-                None => {
-                    let groups = &mut groups[..length];
-                    self.grouping.assign(start, groups);
-                    tally.count(start, groups, mask);
-                }
+            if plain {
+                let bytes = &mut bytes[..length];
+                self.grouping.assign_bytes(start, bytes);
+                tally.count_bytes(bytes, mask);
+            } else {
+                let groups = &mut groups[..length];
+                self.grouping.assign(start, groups);
+                tally.count(start, groups, mask);
             }
             start += length;
         }
@@ -159,9 +164,11 @@ struct Tally<'p, 'c> {
 
 enum Times {
     None,
-    /// Counter of (group, day, cause) in row-major order.
+    /// Counter of (group, day, cause) in row-major order. One group more takes the rows that do not pass, one day and one cause
+    /// more those that lack them, so that counting has no branch.
     Dense {
         days: usize,
+        causes: usize,
         counters: Vec<u32>,
     },
     /// One (group, day, cause) per row, to be sorted.
@@ -178,9 +185,13 @@ impl<'p, 'c> Tally<'p, 'c> {
             None => Times::None,
             Some(endpoint) => {
                 let last = endpoint.days.iter().map(|day| if *day == MISSING_NUMBER { 0 } else { *day }).max();
-                let days = usize::from(last.unwrap_or(0)) + 1;
-                let size = groups * days * usize::from(endpoint.cause_count);
-                if size <= DENSE_TIMES { Times::Dense { days, counters: vec![0; size] } } else { Times::listed() }
+                let (days, causes) = (usize::from(last.unwrap_or(0)) + 2, usize::from(endpoint.cause_count) + 1);
+                let size = (groups + 1) * days * causes;
+                if size <= DENSE_TIMES {
+                    Times::Dense { days, causes, counters: vec![0; size] }
+                } else {
+                    Times::listed()
+                }
             }
         };
         Self { plan, totals: vec![GroupTotal::default(); groups], rows: vec![0; groups + 1], times }
@@ -191,75 +202,117 @@ impl<'p, 'c> Tally<'p, 'c> {
         matches!(self.times, Times::None) && self.plan.record_keys.is_none() && self.plan.moments_of.is_none()
     }
 
-    /// Counts rows whose group is one byte: one compare pass per group, each a vector sum.
-    fn count_codes(&mut self, codes: &[u8], mask: &[u8]) {
+    /// Counts rows whose group is one byte: few groups by one vector sum each, more by scattered counters.
+    fn count_bytes(&mut self, bytes: &mut [u8], mask: &[u8]) {
+        for (group, pass) in bytes.iter_mut().zip(mask) {
+            *group |= pass.wrapping_sub(1); // NO_GROUP where the row does not pass
+        }
         let groups = self.totals.len();
-        if groups > COMPARE_PASSES {
-            for (code, pass) in codes.iter().zip(mask) {
-                self.rows[usize::from(*code)] += u64::from(*pass);
+        if groups <= COMPARE_PASSES {
+            for (group, rows) in (0_u8..).zip(&mut self.rows[..groups]) {
+                // a byte counter cannot overflow in 255 rows
+                let ones = |part: &[u8]| part.iter().map(|byte| u8::from(*byte == group)).sum::<u8>();
+                *rows += bytes.chunks(255).map(|part| u64::from(ones(part))).sum::<u64>();
             }
             return;
         }
-        for (group, rows) in (0_u8..).zip(&mut self.rows[..groups]) {
-            // a byte counter cannot overflow in 255 rows
-            for (codes, mask) in codes.chunks(255).zip(mask.chunks(255)) {
-                let sum = codes.iter().zip(mask).map(|(code, pass)| u8::from(*code == group) & pass).sum::<u8>();
-                *rows += u64::from(sum);
+        // eight rows at a time, most of which a filter leaves out together; two tables, so that equal neighbours do not wait
+        let (even, odd) = (&mut [0_u32; 256], &mut [0_u32; 256]);
+        let mut eights = bytes.chunks_exact(8);
+        for eight in &mut eights {
+            if eight == [NO_GROUP; 8] {
+                continue;
             }
+            for pair in eight.chunks_exact(2) {
+                even[usize::from(pair[0])] += 1;
+                odd[usize::from(pair[1])] += 1;
+            }
+        }
+        for group in eights.remainder() {
+            even[usize::from(*group)] += 1;
+        }
+        for (rows, (even, odd)) in self.rows[..groups].iter_mut().zip(even.iter().zip(odd.iter())) {
+            *rows += u64::from(*even) + u64::from(*odd);
         }
     }
 
-    fn count(&mut self, start: usize, groups: &[u32], mask: &[u8]) {
+    fn count(&mut self, start: usize, groups: &mut [u32], mask: &[u8]) {
         let plan = self.plan;
-        if let Some(endpoint) = &plan.endpoint {
-            let causes = usize::from(endpoint.cause_count);
-            for (at, group) in groups.iter().enumerate().filter(|(at, _)| mask[*at] == 1) {
-                let (row, group) = (start + at, *group);
-                if !endpoint.has_time(row) {
-                    self.totals[group as usize].missing_time += 1;
-                    continue;
-                }
-                let (day, cause) = (endpoint.days[row], endpoint.causes[row]);
-                match &mut self.times {
-                    Times::Dense { days, counters } => {
-                        counters[(group as usize * *days + usize::from(day)) * causes + usize::from(cause)] += 1;
-                    }
-                    Times::Listed { counted, .. } => counted.push((group, day, cause)),
-                    Times::None => {}
-                }
-                self.rows[group as usize] += 1;
-            }
-        } else {
-            let bin = u32::try_from(self.totals.len()).unwrap_or(u32::MAX);
-            for (group, pass) in groups.iter().zip(mask) {
-                let group = if *pass == 1 { *group } else { bin };
-                self.rows[group as usize] += 1;
-            }
-        }
         if plan.record_keys.is_some() || plan.moments_of.is_some() {
-            for (at, group) in groups.iter().enumerate().filter(|(at, _)| mask[*at] == 1) {
-                let row = start + at;
-                if plan.endpoint.as_ref().is_some_and(|endpoint| !endpoint.has_time(row)) {
-                    continue;
+            self.measure(start, groups, mask);
+        }
+        // rows that do not pass belong to one group more
+        let none = u32::try_from(self.totals.len()).unwrap_or(u32::MAX);
+        for (group, pass) in groups.iter_mut().zip(mask) {
+            *group = if *pass == 1 { *group } else { none };
+        }
+        let Some(endpoint) = &plan.endpoint else {
+            for group in groups.iter() {
+                self.rows[*group as usize] += 1;
+            }
+            return;
+        };
+        let end = start + groups.len();
+        let (all_days, all_causes) = (&endpoint.days[start..end], &endpoint.causes[start..end]);
+        match &mut self.times {
+            Times::Dense { days, causes, counters } => {
+                // the dense table is small enough for 32-bit positions
+                let (days, causes) = (*days as u32, *causes as u32);
+                for ((group, day), cause) in groups.iter_mut().zip(all_days).zip(all_causes) {
+                    *group =
+                        (*group * days + u32::from(*day).min(days - 1)) * causes + u32::from(*cause).min(causes - 1);
                 }
-                let total = &mut self.totals[*group as usize];
-                if let Some(keys) = plan.record_keys {
-                    total.key_sum += u64::from(keys[row]);
+                for place in groups.iter() {
+                    counters[*place as usize] += 1;
                 }
-                if let Some(value) = plan.moments_of.map(|numbers| numbers[row]).filter(|n| *n != MISSING_NUMBER) {
-                    total.moments.add(value);
+            }
+            Times::Listed { counted, .. } => {
+                let rows = groups.iter().zip(all_days).zip(all_causes).filter(|((group, _), _)| **group < none);
+                for ((group, day), cause) in rows {
+                    if *day == MISSING_NUMBER || *cause >= endpoint.cause_count {
+                        self.totals[*group as usize].missing_time += 1;
+                    } else {
+                        counted.push((*group, *day, *cause));
+                        self.rows[*group as usize] += 1;
+                    }
                 }
+            }
+            Times::None => {}
+        }
+    }
+
+    fn measure(&mut self, start: usize, groups: &[u32], mask: &[u8]) {
+        let plan = self.plan;
+        for (at, group) in groups.iter().enumerate().filter(|(at, _)| mask[*at] == 1) {
+            let row = start + at;
+            if plan.endpoint.as_ref().is_some_and(|endpoint| !endpoint.has_time(row)) {
+                continue;
+            }
+            let total = &mut self.totals[*group as usize];
+            if let Some(keys) = plan.record_keys {
+                total.key_sum += u64::from(keys[row]);
+            }
+            if let Some(value) = plan.moments_of.map(|numbers| numbers[row]).filter(|n| *n != MISSING_NUMBER) {
+                total.moments.add(value);
             }
         }
     }
 
     fn finish(mut self) -> FrequencyTable {
+        if let Times::Dense { days, causes, counters } = &self.times {
+            let sum = |part: &[u32]| part.iter().map(|rows| u64::from(*rows)).sum::<u64>();
+            for (at, of_group) in counters.chunks_exact(days * causes).take(self.totals.len()).enumerate() {
+                let with_day = &of_group[..(days - 1) * causes];
+                self.rows[at] = with_day.chunks_exact(*causes).map(|of_day| sum(&of_day[..causes - 1])).sum();
+                self.totals[at].missing_time = sum(of_group) - self.rows[at];
+            }
+        }
         for (total, rows) in self.totals.iter_mut().zip(&self.rows) {
             total.rows = *rows;
             total.persons = *rows;
         }
         self.count_persons_once();
-        FrequencyTable { groups: self.totals, times: self.times.sorted(&self.plan.endpoint) }
+        FrequencyTable { groups: self.totals, times: self.times.sorted() }
     }
 
     /// Takes back the rows of persons who were already counted in the same group, also from their life table: of several tumours
@@ -294,23 +347,24 @@ impl Times {
     fn take_back(&mut self, group: u32, endpoint: &Endpoint<'_>, row: usize) {
         let (day, cause) = (endpoint.days[row], endpoint.causes[row]);
         match self {
-            Self::Dense { days, counters } => {
-                let causes = usize::from(endpoint.cause_count);
-                counters[(group as usize * *days + usize::from(day)) * causes + usize::from(cause)] -= 1;
+            Self::Dense { days, causes, counters } => {
+                let (days, causes) = (*days, *causes);
+                counters[(group as usize * days + usize::from(day)) * causes + usize::from(cause)] -= 1;
             }
             Self::Listed { taken_back, .. } => taken_back.push((group, day, cause)),
             Self::None => {}
         }
     }
 
-    fn sorted(self, endpoint: &Option<Endpoint<'_>>) -> Vec<TimeCount> {
-        match (self, endpoint) {
-            (Self::Dense { days, counters }, Some(endpoint)) => {
-                let causes = usize::from(endpoint.cause_count);
+    fn sorted(self) -> Vec<TimeCount> {
+        match self {
+            Self::Dense { days, causes, counters } => {
                 let mut times = Vec::new();
-                for (group, of_group) in (0_u32..).zip(counters.chunks_exact(days * causes)) {
-                    for (day, of_day) in (0_u16..).zip(of_group.chunks_exact(causes)) {
-                        let counted = (0_u8..).zip(of_day).filter(|(_, persons)| **persons > 0);
+                let of_groups = counters.chunks_exact(days * causes);
+                let groups = of_groups.len() - 1;
+                for (group, of_group) in (0_u32..).zip(of_groups.take(groups)) {
+                    for (day, of_day) in (0_u16..).zip(of_group[..(days - 1) * causes].chunks_exact(causes)) {
+                        let counted = (0_u8..).zip(&of_day[..causes - 1]).filter(|(_, persons)| **persons > 0);
                         times.extend(counted.map(|(cause, persons)| TimeCount {
                             group,
                             day,
@@ -321,7 +375,7 @@ impl Times {
                 }
                 times
             }
-            (Self::Listed { mut counted, mut taken_back }, _) => {
+            Self::Listed { mut counted, mut taken_back } => {
                 counted.sort_unstable();
                 taken_back.sort_unstable();
                 let mut back = taken_back.iter().peekable();
@@ -338,7 +392,7 @@ impl Times {
                     })
                     .collect()
             }
-            _ => Vec::new(),
+            Self::None => Vec::new(),
         }
     }
 }

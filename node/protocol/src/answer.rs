@@ -75,21 +75,39 @@ pub struct SurvivalGroup {
     /// One entry per cut; empty where the persons are not shown.
     pub cuts: Vec<Cut>,
     /// The life table at every canonical boundary, the same whatever cuts were asked for: what the pooled estimate is made of.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub boundaries: Vec<Boundary>,
+    #[serde(skip_serializing_if = "Boundaries::is_empty", default)]
+    pub boundaries: Boundaries,
 }
 
-/// The life table at one canonical boundary; the first interval starts with all persons.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Boundary {
-    /// Months of 365.25/12 days from diagnosis.
-    pub month: u16,
+/// The life table at the canonical boundaries, by column, all of one length; the first interval starts with all persons.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Boundaries {
+    /// Months of 365.25/12 days from diagnosis, increasing.
+    pub months: Vec<u16>,
     /// Events since the boundary before.
-    pub events: u64,
+    pub events: Vec<u64>,
     /// Withdrawn since the boundary before.
-    pub withdrawn: u64,
+    pub withdrawn: Vec<u64>,
     /// S(t), exact Kaplan-Meier.
-    pub survival: f64,
+    pub survival: Vec<f64>,
+}
+
+impl Boundaries {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.months.is_empty()
+    }
+
+    /// Month, events, withdrawn and survival of each boundary.
+    pub fn rows(&self) -> impl Iterator<Item = (u16, u64, u64, f64)> {
+        let counts = self.events.iter().zip(&self.withdrawn);
+        self.months
+            .iter()
+            .zip(counts)
+            .zip(&self.survival)
+            .map(|((month, (events, withdrawn)), s)| (*month, *events, *withdrawn, *s))
+    }
 }
 
 /// The life table and the curve at one cut.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use node_domain::months;
 use node_protocol::{
-    answer::{Answer, Boundary, Cut, Estimator, GroupKey, LogRank, Pooled, PooledCount, Share, SurvivalGroup},
+    answer::{Answer, Boundaries, Cut, Estimator, GroupKey, LogRank, Pooled, PooledCount, Share, SurvivalGroup},
     cell::{Cell, Withheld},
     query::{Query, Statistic},
     study::{NodeState, Note, Status},
@@ -108,7 +108,7 @@ fn pool_survival(countries: &[&[SurvivalGroup]], cuts: &[u16]) -> Pooled {
             persons: persons.get(key).map_or(Cell::Refused { reason: Withheld::Merged }, |bounds| cell_of(*bounds)),
             missing: missing.get(key).map_or(Cell::Refused { reason: Withheld::Merged }, |bounds| cell_of(*bounds)),
             cuts: pooled_cuts(cuts, countries, &curve),
-            boundaries: Vec::new(),
+            boundaries: Boundaries::default(),
         });
         // rows whose value is missing are no group to compare
         if key.values().any(Option::is_none) {
@@ -135,26 +135,29 @@ fn pool_survival(countries: &[&[SurvivalGroup]], cuts: &[u16]) -> Pooled {
 fn intervals(group: &SurvivalGroup) -> Vec<Interval> {
     let Some(mut entering) = group.persons.exact() else { return Vec::new() };
     let (mut from_month, mut survival) = (0, 1.0);
-    let interval = |boundary: &Boundary| {
-        let left = entering.checked_sub(boundary.events.checked_add(boundary.withdrawn)?)?;
-        let in_order = boundary.month > from_month && boundary.month <= months::LAST_MONTH;
-        if !in_order || !(0.0..=survival).contains(&boundary.survival) {
+    let table = &group.boundaries;
+    if [table.events.len(), table.withdrawn.len(), table.survival.len()] != [table.months.len(); 3] {
+        return Vec::new();
+    }
+    let interval = |(to_month, events, withdrawn, next): (u16, u64, u64, f64)| {
+        let left = entering.checked_sub(u64::checked_add(events, withdrawn)?)?;
+        if to_month <= from_month || to_month > months::LAST_MONTH || !(0.0..=survival).contains(&next) {
             return None;
         }
         let interval = Interval {
             from_month,
-            to_month: boundary.month,
+            to_month,
             entering,
             at_risk_at_end: left,
-            events: boundary.events,
-            withdrawn: boundary.withdrawn,
-            factor: if survival > 0.0 { boundary.survival / survival } else { 0.0 },
+            events,
+            withdrawn,
+            factor: if survival > 0.0 { next / survival } else { 0.0 },
             greenwood: 0.0, // the pooled variance comes from the pooled counts
         };
-        (entering, from_month, survival) = (left, boundary.month, boundary.survival);
+        (entering, from_month, survival) = (left, to_month, next);
         Some(interval)
     };
-    group.boundaries.iter().map(interval).collect::<Option<_>>().unwrap_or_default()
+    table.rows().map(interval).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// One row per cut asked for. Counts are sums since the last cut that every country behind the row shows; where one does not,
@@ -164,26 +167,26 @@ fn pooled_cuts(cuts: &[u16], countries: &[&SurvivalGroup], curve: &[Point]) -> V
     cuts.iter()
         .map(|&month| {
             let point = curve.get(usize::from(month).saturating_sub(1));
-            let covers = |group: &&&SurvivalGroup| group.boundaries.last().is_some_and(|last| last.month >= month);
+            let covers = |group: &&&SurvivalGroup| group.boundaries.months.last().is_some_and(|last| *last >= month);
             let covering: Vec<&SurvivalGroup> = countries.iter().filter(covers).copied().collect();
-            let shows =
-                |group: &SurvivalGroup, month: u16| group.boundaries.iter().any(|boundary| boundary.month == month);
+            let shows = |group: &SurvivalGroup, month: u16| group.boundaries.months.contains(&month);
             let all_show = point.is_some() && covering.iter().all(|group| shows(group, month));
             let aligned = all_show && covering.iter().all(|group| since == 0 || shows(group, since));
             let hidden = Cell::Refused { reason: if point.is_none() { Withheld::TailCut } else { Withheld::Merged } };
-            let sum = |value: fn(&Boundary) -> u64| {
-                let inside = covering.iter().flat_map(|group| &group.boundaries);
-                let inside = inside.filter(|one| one.month > since && one.month <= month);
-                Cell::Exact { n: inside.map(value).fold(0, u64::saturating_add) }
+            let inside = || {
+                let rows = covering.iter().flat_map(|group| group.boundaries.rows());
+                rows.filter(|(end, ..)| *end > since && *end <= month)
             };
+            let (events, withdrawn) =
+                inside().fold((0_u64, 0_u64), |sum, row| (sum.0.saturating_add(row.1), sum.1.saturating_add(row.2)));
             let at_risk = covering.iter().flat_map(|group| &group.cuts).filter(|cut| cut.month == month);
             let at_risk = Cell::Exact { n: at_risk.filter_map(|cut| cut.at_risk.exact()).fold(0, u64::saturating_add) };
             let row = Cut {
                 month,
                 days: months::days(month),
                 at_risk: if all_show { at_risk } else { hidden },
-                events: if aligned { sum(|boundary| boundary.events) } else { hidden },
-                withdrawn: if aligned { sum(|boundary| boundary.withdrawn) } else { hidden },
+                events: if aligned { Cell::Exact { n: events } } else { hidden },
+                withdrawn: if aligned { Cell::Exact { n: withdrawn } } else { hidden },
                 merged: point.is_some() && !aligned,
                 survival: point.map(|point| point.survival),
                 standard_error: point.and_then(|point| point.standard_error),

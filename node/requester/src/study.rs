@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use node_domain::{clock::Clock, digest::Digest, node_id::NodeId};
 use node_protocol::{
     canonical,
-    envelope::AnswerRequest,
+    envelope::{AnswerRequest, AuditHead},
     problem::{Problem, ProblemKind},
     query::Query,
     study::{NodeState, Status, Study, StudyId},
@@ -152,47 +152,54 @@ impl Requester {
         let mut tasks = JoinSet::new();
         for node in missing.map(|node| node.node.clone()) {
             let (requester, stored) = (Arc::clone(self), Arc::clone(&stored));
-            tasks.spawn(async move { requester.ask_and_note(&stored, node).await });
+            tasks.spawn(async move { requester.ask_and_tell(&stored, node).await });
         }
         let mut again = false;
-        while let Some(done) = tasks.join_next().await {
-            // a node whose state could not be noted is asked again; it gives the same answer
-            again |= match done {
-                Ok(Ok(again)) => again,
-                Ok(Err(error)) => {
-                    tracing::error!(study.id = %study, error = &error as &dyn std::error::Error, "a state was not noted");
-                    true
+        while let Some(first) = tasks.join_next().await {
+            // what has come meanwhile is noted together: one synced commit for all of it
+            let mut done = vec![first];
+            while let Some(next) = tasks.try_join_next() {
+                done.push(next);
+            }
+            let mut noted = Vec::with_capacity(done.len());
+            for outcome in done {
+                match outcome {
+                    Ok(node) => noted.push(node),
+                    Err(error) => {
+                        tracing::error!(study.id = %study, error = &error as &dyn std::error::Error, "a task of a study failed");
+                        again = true;
+                    }
                 }
-                Err(error) => {
-                    tracing::error!(study.id = %study, error = &error as &dyn std::error::Error, "a task of a study failed");
-                    true
-                }
-            };
+            }
+            again |= noted.iter().any(|(node, _)| node.status == Status::Unreachable);
+            if let Err(error) = self.store.note_nodes(study, &noted).await {
+                // asked again, the nodes give the same answers
+                tracing::error!(study.id = %study, error = &error as &dyn std::error::Error, "states were not noted");
+                again = true;
+            }
         }
         Ok(again)
     }
 
-    /// Returns whether the node must be asked again.
-    async fn ask_and_note(&self, study: &StoredStudy, node: NodeId) -> Result<bool, StudyError> {
+    /// Asks one node and says where its answer stands.
+    async fn ask_and_tell(&self, study: &StoredStudy, node: NodeId) -> (StoredNode, Option<AuditHead>) {
         let begun = Instant::now();
         let outcome = self.ask(study, &node).await;
         let elapsed_ms = Some(begun.elapsed().as_secs_f64() * 1e3);
         let changed = self.clock.now();
-        let (status, problem, signed) = match outcome {
+        let (status, problem, signed, head) = match outcome {
             Ok((signed, verified)) => {
                 let statement = verified.statement();
-                self.keep_head(&node, statement.audit_head).await;
                 self.catch_up(&node, statement.epoch).await;
-                (Status::Answered, None, Some(signed))
+                (Status::Answered, None, Some(signed), Some(statement.audit_head))
             }
-            Err(problem) => (status_of(&problem), Some(problem), None),
+            Err(problem) => (status_of(&problem), Some(problem), None, None),
         };
         tracing::info!(
             peer.id = %node, study.id = %study.study, ?status, duration_ms = elapsed_ms,
             problem = problem.as_ref().map(|problem| problem.kind.urn()), "a node was asked"
         );
-        self.store.note_node(&study.study, &StoredNode { node, status, problem, signed, elapsed_ms, changed }).await?;
-        Ok(status == Status::Unreachable)
+        (StoredNode { node, status, problem, signed, elapsed_ms, changed }, head)
     }
 
     /// Sends the query to one node and verifies what it says.

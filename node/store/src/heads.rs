@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use node_domain::node_id::NodeId;
 use node_protocol::envelope::AuditHead;
-use sqlx::Row;
+use sqlx::{Row, Sqlite, Transaction};
 
 use crate::{Store, StoreError};
 
@@ -13,15 +13,9 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub async fn hold_head(&self, peer: &NodeId, head: AuditHead, now: DateTime<Utc>) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO held_head (peer, sequence, hash, seen) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        )
-        .bind(peer.as_str())
-        .bind(i64::try_from(head.sequence)?)
-        .bind(head.hash.to_string())
-        .bind(now.timestamp_millis())
-        .execute(&self.pool)
-        .await?;
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        hold_in(&mut transaction, peer, head, now).await?;
+        transaction.commit().await?;
         Ok(())
     }
 
@@ -45,4 +39,20 @@ impl Store {
             })
             .collect()
     }
+}
+
+pub(crate) async fn hold_in(
+    transaction: &mut Transaction<'_, Sqlite>,
+    peer: &NodeId,
+    head: AuditHead,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO held_head (peer, sequence, hash, seen) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
+        .bind(peer.as_str())
+        .bind(i64::try_from(head.sequence)?)
+        .bind(head.hash.to_string())
+        .bind(now.timestamp_millis())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
 }

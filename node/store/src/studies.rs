@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use node_domain::{digest::Digest, node_id::NodeId};
 use node_protocol::{
+    envelope::AuditHead,
     problem::Problem,
     query::Query,
     study::{Status, StudyId},
@@ -12,6 +13,7 @@ use sqlx::{Row, sqlite::SqliteRow};
 use crate::{
     Store, StoreError,
     audit::{self, Event},
+    heads::hold_in,
 };
 
 /// A study as it is remembered.
@@ -119,25 +121,37 @@ impl Store {
         Ok(())
     }
 
-    /// Notes where a node's answer stands. An answer that is here is never replaced: `false` says that there was one.
+    /// Notes where the answers of several nodes stand, with the audit heads that they showed, at once. An answer that is here is
+    /// never replaced.
     ///
     /// # Errors
-    /// Those of the database.
-    pub async fn note_node(&self, study: &StudyId, node: &StoredNode) -> Result<bool, StoreError> {
-        let changed = sqlx::query(
-            "UPDATE study_node SET status = $3, problem = $4, signed = $5, elapsed_ms = $6, changed = $7
-             WHERE study = $1 AND node = $2 AND status <> 'answered'",
-        )
-        .bind(study.as_str())
-        .bind(node.node.as_str())
-        .bind(status_text(node.status))
-        .bind(node.problem.as_ref().map(serde_json::to_string).transpose()?)
-        .bind(&node.signed)
-        .bind(node.elapsed_ms)
-        .bind(node.changed.timestamp_millis())
-        .execute(&self.pool)
-        .await?;
-        Ok(changed.rows_affected() == 1)
+    /// Those of the database; then nothing was noted, and asking again gives the same answers.
+    pub async fn note_nodes(
+        &self,
+        study: &StudyId,
+        nodes: &[(StoredNode, Option<AuditHead>)],
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        for (node, head) in nodes {
+            sqlx::query(
+                "UPDATE study_node SET status = $3, problem = $4, signed = $5, elapsed_ms = $6, changed = $7
+                 WHERE study = $1 AND node = $2 AND status <> 'answered'",
+            )
+            .bind(study.as_str())
+            .bind(node.node.as_str())
+            .bind(status_text(node.status))
+            .bind(node.problem.as_ref().map(serde_json::to_string).transpose()?)
+            .bind(&node.signed)
+            .bind(node.elapsed_ms)
+            .bind(node.changed.timestamp_millis())
+            .execute(&mut *transaction)
+            .await?;
+            if let Some(head) = head {
+                hold_in(&mut transaction, &node.node, *head, node.changed).await?;
+            }
+        }
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// A study with its nodes in the order of their names.

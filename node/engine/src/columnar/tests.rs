@@ -237,6 +237,6 @@ fn many_groups_are_sorted_and_equal_the_dense_count() {
     let mut listed = Tally { times: Times::listed(), ..Tally::new(&plan) };
     let mut groups = vec![0; columns.rows()];
     plan.grouping.assign(0, &mut groups);
-    listed.count(0, &groups, &vec![1; columns.rows()]);
+    listed.count(0, &mut groups, &vec![1; columns.rows()]);
     assert!(listed.finish() == dense);
 }
