@@ -1,5 +1,7 @@
 //! What the node's work costs, each beside a baseline in the same run. `cargo bench -p node-tests`; medians go to the README.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails is a benchmark that fails")]
+
 use std::{collections::BTreeMap, hint::black_box, time::Duration};
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -129,14 +131,14 @@ fn tabulation(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("tabulate {name}"));
         group.sample_size(20).measurement_time(Duration::from_secs(4));
         group.bench_function("filter 3 group 2", |b| {
-            b.iter(|| black_box(tabulate(&snapshot, &two, Measures::default()).unwrap()))
+            b.iter(|| black_box(tabulate(&snapshot, &two, Measures::default()).unwrap()));
         });
         group.bench_function("filter 3 group 2, by hand", |b| b.iter(|| black_box(by_hand(black_box(&snapshot)))));
         group.bench_function("filter 3 group 1", |b| {
-            b.iter(|| black_box(tabulate(&snapshot, &one, Measures::default()).unwrap()))
+            b.iter(|| black_box(tabulate(&snapshot, &one, Measures::default()).unwrap()));
         });
         group.bench_function("times, 8 groups", |b| {
-            b.iter(|| black_box(tabulate(&snapshot, &life, Measures::default()).unwrap()))
+            b.iter(|| black_box(tabulate(&snapshot, &life, Measures::default()).unwrap()));
         });
         let groups = codes(&snapshot, "laterality");
         group.bench_function("times, by hand", |b| b.iter(|| black_box(times_by_hand(black_box(&snapshot), groups))));
@@ -172,7 +174,7 @@ fn exchange(criterion: &mut Criterion) {
         .next()
         .unwrap();
     group.bench_function("verify an answer", |b| {
-        b.iter(|| signed::verify_offline(black_box(&statement), &responder.roster.load()).unwrap())
+        b.iter(|| signed::verify_offline(black_box(&statement), &responder.roster.load()).unwrap());
     });
     let answer = AnswerStatement {
         protocol: 1,
@@ -188,7 +190,7 @@ fn exchange(criterion: &mut Criterion) {
         issued: beginning(),
     };
     group.bench_function("sign an answer", |b| {
-        b.iter(|| signed::sign(black_box(&answer), &responder.node, &responder.key).unwrap())
+        b.iter(|| signed::sign(black_box(&answer), &responder.node, &responder.key).unwrap());
     });
     group.finish();
     runtime.block_on(federation.stop());

@@ -132,21 +132,21 @@ async fn every_forgery_has_its_own_refusal_and_leaves_no_trace() {
         ("unknown peer", ProblemKind::UnknownPeer, |f, _| f.identity = stranger("ve")),
         ("right name with wrong key", ProblemKind::PeerKeyMismatch, |f, _| f.identity = stranger("mx")),
         ("certificate named by an extension of a known name", ProblemKind::UnknownPeer, |f, _| {
-            f.identity = stranger("mx-1")
+            f.identity = stranger("mx-1");
         }),
         ("issuer that extends a known name", ProblemKind::TokenIssuer, |f, _| f.claims.iss = "mx-1".parse().unwrap()),
         ("issuer that is another member", ProblemKind::TokenIssuer, |f, _| f.claims.iss = "co".parse().unwrap()),
         ("audience that is another member", ProblemKind::TokenAudience, |f, _| f.claims.aud = "co".parse().unwrap()),
         ("audience that extends the name", ProblemKind::TokenAudience, |f, _| f.claims.aud = "ar-x".parse().unwrap()),
         ("expired token", ProblemKind::TokenExpired, |f, _| {
-            (f.claims.iat, f.claims.exp) = (f.claims.iat - 200, f.claims.iat - 100)
+            (f.claims.iat, f.claims.exp) = (f.claims.iat - 200, f.claims.iat - 100);
         }),
         ("token for an hour", ProblemKind::TokenExpired, |f, _| f.claims.exp = f.claims.iat + 3600),
         ("token from the future", ProblemKind::TokenExpired, |f, _| {
-            (f.claims.iat, f.claims.exp) = (f.claims.iat + 600, f.claims.iat + 660)
+            (f.claims.iat, f.claims.exp) = (f.claims.iat + 600, f.claims.iat + 660);
         }),
         ("token bound to another certificate", ProblemKind::TokenNotBound, |f, _| {
-            f.claims.cnf.thumbprint = Digest::of(b"other")
+            f.claims.cnf.thumbprint = Digest::of(b"other");
         }),
         ("token signed with another key", ProblemKind::TokenInvalid, |f, _| f.key = SigningKey::generate().unwrap()),
         ("token of another member's key", ProblemKind::TokenInvalid, |f, federation| {

@@ -1,5 +1,7 @@
 //! End-to-end tests over real nodes: one binary, a file per behaviour.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
 mod abuse;
 mod audit;
 mod crash;

@@ -278,6 +278,7 @@ mod raw {
         en: String,
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "used as the last step of map_err")]
     fn error(file: &str, what: impl ToString) -> DictionaryError {
         DictionaryError { file: file.to_owned(), what: what.to_string() }
     }

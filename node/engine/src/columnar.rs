@@ -21,8 +21,10 @@ const BLOCK: usize = 4096;
 const COMPARE_PASSES: usize = 8;
 /// The group number of a row that is not counted, where groups are numbered in bytes.
 const NO_GROUP: u8 = u8::MAX;
-/// Up to this many (group, day, cause) counters they are kept in an array; beyond, the rows are sorted.
+/// Up to this many (group, day, cause) counters they may be kept in an array; beyond, the rows are sorted.
 const DENSE_TIMES: usize = 4 << 20;
+/// Fewer rows than this share of the counters are sorted too: clearing and reading the array would cost more.
+const ROWS_PER_COUNTER: usize = 4;
 
 /// A query that cannot be run on this snapshot; the dictionary check makes this a fault of the snapshot.
 #[derive(Debug, thiserror::Error)]
@@ -187,7 +189,7 @@ impl<'p, 'c> Tally<'p, 'c> {
                 let last = endpoint.days.iter().map(|day| if *day == MISSING_NUMBER { 0 } else { *day }).max();
                 let (days, causes) = (usize::from(last.unwrap_or(0)) + 2, usize::from(endpoint.cause_count) + 1);
                 let size = (groups + 1) * days * causes;
-                if size <= DENSE_TIMES {
+                if size <= DENSE_TIMES && size / ROWS_PER_COUNTER <= plan.columns.rows() {
                     Times::Dense { days, causes, counters: vec![0; size] }
                 } else {
                     Times::listed()
@@ -256,14 +258,9 @@ impl<'p, 'c> Tally<'p, 'c> {
         let (all_days, all_causes) = (&endpoint.days[start..end], &endpoint.causes[start..end]);
         match &mut self.times {
             Times::Dense { days, causes, counters } => {
-                // the dense table is small enough for 32-bit positions
-                let (days, causes) = (*days as u32, *causes as u32);
-                for ((group, day), cause) in groups.iter_mut().zip(all_days).zip(all_causes) {
-                    *group =
-                        (*group * days + u32::from(*day).min(days - 1)) * causes + u32::from(*cause).min(causes - 1);
-                }
-                for place in groups.iter() {
-                    counters[*place as usize] += 1;
+                for ((group, day), cause) in groups.iter().zip(all_days).zip(all_causes) {
+                    let (day, cause) = (usize::from(*day).min(*days - 1), usize::from(*cause).min(*causes - 1));
+                    counters[(*group as usize * *days + day) * *causes + cause] += 1;
                 }
             }
             Times::Listed { counted, .. } => {
@@ -362,10 +359,10 @@ impl Times {
                 let mut times = Vec::new();
                 let of_groups = counters.chunks_exact(days * causes);
                 let groups = of_groups.len() - 1;
-                for (group, of_group) in (0_u32..).zip(of_groups.take(groups)) {
-                    for (day, of_day) in (0_u16..).zip(of_group[..(days - 1) * causes].chunks_exact(causes)) {
-                        let counted = (0_u8..).zip(&of_day[..causes - 1]).filter(|(_, persons)| **persons > 0);
-                        times.extend(counted.map(|(cause, persons)| TimeCount {
+                for (of_group, group) in of_groups.take(groups).zip(0_u32..) {
+                    for (of_day, day) in of_group[..(days - 1) * causes].chunks_exact(causes).zip(0_u16..) {
+                        let counted = of_day[..causes - 1].iter().zip(0_u8..).filter(|(persons, _)| **persons > 0);
+                        times.extend(counted.map(|(persons, cause)| TimeCount {
                             group,
                             day,
                             cause,

@@ -112,7 +112,7 @@ impl<'c> Filter<'c> {
                 [a, b] => narrow(mask, &codes[start..end], |code| (code == *a) | (code == *b)),
                 [a, b, c] => narrow(mask, &codes[start..end], |code| (code == *a) | (code == *b) | (code == *c)),
                 many => {
-                    narrow(mask, &codes[start..end], |code| many.iter().fold(false, |any, one| any | (code == *one)))
+                    narrow(mask, &codes[start..end], |code| many.iter().fold(false, |any, one| any | (code == *one)));
                 }
             },
             Self::CodesTable(codes, table) => {

@@ -380,14 +380,14 @@ impl Keys {
     }
 }
 
+/// Rows in the order of the dictionary's fields, by collection.
+pub type RowsByCollection = BTreeMap<String, Vec<Row>>;
+
 /// The rows of every collection in force: of rows with the same key the one loaded last.
 ///
 /// # Errors
 /// Where a stored file is damaged.
-pub fn rows_in_force(
-    data: &Path,
-    dictionary: &Dictionary,
-) -> Result<(Vec<Digest>, BTreeMap<String, Vec<Row>>), IngestError> {
+pub fn rows_in_force(data: &Path, dictionary: &Dictionary) -> Result<(Vec<Digest>, RowsByCollection), IngestError> {
     let mut batches = Vec::new();
     let mut rows: BTreeMap<String, (HashMap<Key, usize>, Vec<Row>)> = BTreeMap::new();
     for (place, record) in list(data)? {

@@ -360,7 +360,7 @@ mod tests {
         let dictionary = Dictionary::built_in().unwrap();
         let mut defects = Vec::new();
         let outcome = load(&data, &dictionary, &PseudonymKey::new(&[1; 32]), &sources(folder.path()), &mut |defect| {
-            defects.push(defect)
+            defects.push(defect);
         })
         .unwrap();
         assert!(matches!(outcome, Outcome::Refused { defects: 2, .. }));

@@ -14,8 +14,12 @@ use crate::policy::Policy;
 /// A query that policy permits, with the safeguards under which its answer may leave. Made only by [`permit`] and
 /// [`permit_indicator`].
 ///
-/// ```compile_fail
-/// let permitted = node_policy::permit::Permitted { query: todo!(), table: todo!(), safeguards: todo!() };
+/// ```compile_fail,E0451
+/// # use node_domain::dictionary::Table;
+/// # use node_protocol::release::Safeguards;
+/// fn forge(query: u8, table: &Table, safeguards: Safeguards) -> node_policy::permit::Permitted<'_, u8> {
+///     node_policy::permit::Permitted { query, table, safeguards }
+/// }
 /// ```
 #[derive(Debug)]
 pub struct Permitted<'d, Q> {

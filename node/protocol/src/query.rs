@@ -1,5 +1,8 @@
 //! What is asked: a filter, a grouping and a statistic over one analysis table.
 
+pub mod group_codes;
+mod raw;
+
 use node_domain::{
     dictionary::{Dictionary, Field, Kind, Table},
     months::LAST_MONTH,
@@ -7,6 +10,7 @@ use node_domain::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::group_codes::GroupCodes;
 use crate::problem::{Problem, ProblemKind};
 
 /// The largest query, bytes of JSON.
@@ -240,49 +244,6 @@ impl Query {
     }
 }
 
-/// The possible codes of a grouping field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GroupCodes {
-    /// Codes of a list.
-    List(Vec<String>),
-    /// Whole numbers, both ends included.
-    Range {
-        /// Least.
-        low: i64,
-        /// Greatest.
-        high: i64,
-    },
-}
-
-impl GroupCodes {
-    /// How many there are, without the missing value.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        match self {
-            Self::List(codes) => codes.len(),
-            Self::Range { low, high } => usize::try_from(high - low + 1).unwrap_or(0),
-        }
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The code at `position`; `None` past the end, which is the missing value.
-    #[must_use]
-    pub fn code(&self, position: usize) -> Option<String> {
-        match self {
-            Self::List(codes) => codes.get(position).cloned(),
-            Self::Range { low, .. } if position < self.len() => {
-                i64::try_from(position).ok().map(|position| (low + position).to_string())
-            }
-            Self::Range { .. } => None,
-        }
-    }
-}
-
 /// Parses JSON of any protocol type, naming the field that is wrong.
 ///
 /// # Errors
@@ -384,183 +345,6 @@ impl Condition {
                 }
             }
         }
-    }
-}
-
-mod raw {
-    //! The flat forms on the wire, from which the enums are made so that errors keep the path of the field.
-
-    use schemars::JsonSchema;
-    use serde::{Deserialize, Serialize};
-
-    use super::Value;
-
-    #[derive(Serialize, Deserialize, JsonSchema)]
-    #[serde(deny_unknown_fields)]
-    #[schemars(rename = "Statistic")]
-    pub(super) struct Statistic {
-        kind: Kind,
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        endpoint: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        cuts_months: Option<Vec<u16>>,
-    }
-
-    #[derive(Serialize, Deserialize, JsonSchema)]
-    #[serde(rename_all = "snake_case")]
-    #[schemars(rename = "StatisticKind")]
-    enum Kind {
-        Count,
-        Survival,
-    }
-
-    impl TryFrom<Statistic> for super::Statistic {
-        type Error = &'static str;
-
-        fn try_from(raw: Statistic) -> Result<Self, Self::Error> {
-            match (raw.kind, raw.endpoint, raw.cuts_months) {
-                (Kind::Count, None, None) => Ok(Self::Count),
-                (Kind::Count, ..) => Err("`count` takes neither `endpoint` nor `cuts_months`"),
-                (Kind::Survival, Some(endpoint), Some(cuts_months)) => Ok(Self::Survival { endpoint, cuts_months }),
-                (Kind::Survival, ..) => Err("`survival` needs `endpoint` and `cuts_months`"),
-            }
-        }
-    }
-
-    impl From<super::Statistic> for Statistic {
-        fn from(statistic: super::Statistic) -> Self {
-            match statistic {
-                super::Statistic::Count => Self { kind: Kind::Count, endpoint: None, cuts_months: None },
-                super::Statistic::Survival { endpoint, cuts_months } => {
-                    Self { kind: Kind::Survival, endpoint: Some(endpoint), cuts_months: Some(cuts_months) }
-                }
-            }
-        }
-    }
-
-    /// Either `field` with one of `in`, `between`, `is_missing`, or one of `all`, `any`, `not`.
-    #[derive(Serialize, Deserialize, JsonSchema, Default)]
-    #[serde(deny_unknown_fields)]
-    #[schemars(rename = "Condition")]
-    pub(super) struct Condition {
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        field: Option<String>,
-        #[serde(rename = "in", skip_serializing_if = "Option::is_none", default)]
-        values: Option<Vec<Value>>,
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        between: Option<[i64; 2]>,
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        is_missing: Option<bool>,
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        all: Option<Vec<super::Condition>>,
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        any: Option<Vec<super::Condition>>,
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        not: Option<Box<super::Condition>>,
-    }
-
-    impl TryFrom<Condition> for super::Condition {
-        type Error = &'static str;
-
-        fn try_from(raw: Condition) -> Result<Self, Self::Error> {
-            match raw {
-                Condition {
-                    field: Some(field),
-                    values: Some(values),
-                    between: None,
-                    is_missing: None,
-                    all: None,
-                    any: None,
-                    not: None,
-                } => Ok(Self::In { field, values }),
-                Condition {
-                    field: Some(field),
-                    values: None,
-                    between: Some([low, high]),
-                    is_missing: None,
-                    all: None,
-                    any: None,
-                    not: None,
-                } => Ok(Self::Between { field, low, high }),
-                Condition {
-                    field: Some(field),
-                    values: None,
-                    between: None,
-                    is_missing: Some(missing),
-                    all: None,
-                    any: None,
-                    not: None,
-                } => Ok(Self::IsMissing { field, missing }),
-                Condition {
-                    field: None,
-                    values: None,
-                    between: None,
-                    is_missing: None,
-                    all: Some(inner),
-                    any: None,
-                    not: None,
-                } => Ok(Self::All(inner)),
-                Condition {
-                    field: None,
-                    values: None,
-                    between: None,
-                    is_missing: None,
-                    all: None,
-                    any: Some(inner),
-                    not: None,
-                } => Ok(Self::Any(inner)),
-                Condition {
-                    field: None,
-                    values: None,
-                    between: None,
-                    is_missing: None,
-                    all: None,
-                    any: None,
-                    not: Some(inner),
-                } => Ok(Self::Not(inner)),
-                _ => Err(
-                    "a condition is `field` with one of `in`, `between`, `is_missing`; or one of `all`, `any`, `not`",
-                ),
-            }
-        }
-    }
-
-    impl From<super::Condition> for Condition {
-        fn from(condition: super::Condition) -> Self {
-            let empty = Self::default();
-            match condition {
-                super::Condition::In { field, values } => Self { field: Some(field), values: Some(values), ..empty },
-                super::Condition::Between { field, low, high } => {
-                    Self { field: Some(field), between: Some([low, high]), ..empty }
-                }
-                super::Condition::IsMissing { field, missing } => {
-                    Self { field: Some(field), is_missing: Some(missing), ..empty }
-                }
-                super::Condition::All(inner) => Self { all: Some(inner), ..empty },
-                super::Condition::Any(inner) => Self { any: Some(inner), ..empty },
-                super::Condition::Not(inner) => Self { not: Some(inner), ..empty },
-            }
-        }
-    }
-}
-
-impl JsonSchema for Statistic {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        raw::Statistic::schema_name()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        raw::Statistic::json_schema(generator)
-    }
-}
-
-impl JsonSchema for Condition {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        raw::Condition::schema_name()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        raw::Condition::json_schema(generator)
     }
 }
 

@@ -62,7 +62,7 @@ impl Requester {
         }
         match self.adopt_from(peer).await {
             Ok(epoch) => {
-                tracing::info!(peer.id = %peer, membership.epoch = epoch, "a newer membership came into force")
+                tracing::info!(peer.id = %peer, membership.epoch = epoch, "a newer membership came into force");
             }
             Err(problem) => tracing::warn!(peer.id = %peer, %problem, "a peer's newer membership was not adopted"),
         }

@@ -23,7 +23,7 @@ pub fn pool(query: &Query, nodes: &[NodeState]) -> (Option<Pooled>, Vec<Note>) {
     for node in nodes {
         match &node.answer {
             Some(Answer::Count(answer)) => {
-                counts.push(answer.cells.iter().map(|cell| (&cell.group, cell.persons)).collect())
+                counts.push(answer.cells.iter().map(|cell| (&cell.group, cell.persons)).collect());
             }
             Some(Answer::Survival(answer)) => curves.push(answer.groups.as_slice()),
             None => {}

@@ -106,7 +106,7 @@ impl Responder {
         let query = permitted.query().clone();
         let (groups, sealed) = tabulate(&published.snapshot, &permitted, Measures::default()).map_err(Fault::from)?;
         let released = release(&query, &groups, sealed);
-        let event = self.answer_given(&caller, &query, &published, &released).map_err(Fault::from)?;
+        let event = self.answer_given(&caller, &query, &published, &released)?;
         let sign = |audit_head| self.sign(&caller, &published, released, audit_head, roster.epoch());
         let claims = caller.claims();
         let recorded = self.store.give(&used(&caller), (&claims.study, &query_hash), now, event, sign).await;

@@ -348,7 +348,6 @@ pub(crate) fn pseudonym(keys: &KeyStore) -> anyhow::Result<Box<Pseudonym>> {
 }
 
 /// 128 bits from the thread's cryptographic generator, seeded by the system.
-#[expect(clippy::disallowed_methods, reason = "the one place that draws randomness for studies and tokens")]
 fn draw() -> u128 {
     let mut bytes = [0; 16];
     rand::rng().fill_bytes(&mut bytes);

@@ -109,7 +109,7 @@ pub fn read(path: &Path, table: &Table) -> Result<Columns, FileError> {
             match field.name().as_str() {
                 PERSON => draft.persons.extend(array.as_primitive_opt::<UInt32Type>().ok_or_else(wrong)?.values()),
                 RECORD_KEY => {
-                    draft.record_keys.extend(array.as_primitive_opt::<UInt32Type>().ok_or_else(wrong)?.values())
+                    draft.record_keys.extend(array.as_primitive_opt::<UInt32Type>().ok_or_else(wrong)?.values());
                 }
                 name => {
                     let Some(described) = table.field(name) else { continue };

@@ -7,7 +7,7 @@
 use std::{fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
-use node_domain::{clock::Clock, node_id::NodeId};
+use node_domain::{clock::Clock, digest::Digest, node_id::NodeId};
 use node_protocol::problem::{Problem, ProblemKind};
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig,
@@ -47,8 +47,7 @@ pub struct TlsState {
 /// # Errors
 /// Where the crypto provider lacks TLS 1.3.
 pub fn server_config(state: &TlsState) -> Result<ServerConfig, Error> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Arc::new(PeerVerifier { state: state.clone(), expected: None, provider: Arc::clone(&provider) });
+    let (verifier, provider) = Pinned::new(Accepts::Roster { state: state.clone(), expected: None });
     Ok(ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(verifier)
@@ -60,12 +59,11 @@ pub fn server_config(state: &TlsState) -> Result<ServerConfig, Error> {
 /// # Errors
 /// Where the crypto provider lacks TLS 1.3.
 pub fn client_config(state: &TlsState, peer: &NodeId) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = PeerVerifier { state: state.clone(), expected: Some(peer.clone()), provider: Arc::clone(&provider) };
+    let (verifier, provider) = Pinned::new(Accepts::Roster { state: state.clone(), expected: Some(peer.clone()) });
     Ok(ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(verifier)
         .with_client_cert_resolver(Arc::new(OwnCertificate(Arc::clone(&state.identity)))))
 }
 
@@ -84,13 +82,12 @@ pub fn people_server_config(identity: &Arc<ArcSwap<TlsIdentity>>) -> Result<Serv
 ///
 /// # Errors
 /// Where the crypto provider lacks TLS 1.3.
-pub fn people_client_config(pin: node_domain::digest::Digest) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = OneKey { pin, provider: Arc::clone(&provider) };
+pub fn people_client_config(pin: Digest) -> Result<ClientConfig, Error> {
+    let (verifier, provider) = Pinned::new(Accepts::Key(pin));
     Ok(ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth())
 }
 
@@ -142,25 +139,40 @@ impl ResolvesClientCert for OwnCertificate {
     }
 }
 
-/// Accepts certificates by their key's entry in the roster: of one expected node, or of any active one.
-struct PeerVerifier {
-    state: TlsState,
-    expected: Option<NodeId>,
+/// Accepts certificates by their key, and checks that the other side holds it.
+struct Pinned {
+    accepts: Accepts,
     provider: Arc<CryptoProvider>,
 }
 
-impl PeerVerifier {
+/// Which keys are accepted.
+enum Accepts {
+    /// Those of the roster's active nodes, or of the one that is expected.
+    Roster { state: TlsState, expected: Option<NodeId> },
+    /// This one.
+    Key(Digest),
+}
+
+impl Pinned {
+    fn new(accepts: Accepts) -> (Arc<Self>, Arc<CryptoProvider>) {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        (Arc::new(Self { accepts, provider: Arc::clone(&provider) }), provider)
+    }
+
     fn check(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
         let refused = |why| Err(Error::InvalidCertificate(why));
-        let roster = self.state.roster.load();
-        if roster.in_time(self.state.clock.now()).is_err() {
+        let Ok(facts) = facts(certificate) else { return refused(CertificateError::BadEncoding) };
+        let (state, expected) = match &self.accepts {
+            Accepts::Key(pin) if facts.pin == *pin => return Ok(()),
+            Accepts::Key(_) => return refused(CertificateError::ApplicationVerificationFailure),
+            Accepts::Roster { state, expected } => (state, expected),
+        };
+        let roster = state.roster.load();
+        if roster.in_time(state.clock.now()).is_err() {
             return refused(CertificateError::Expired);
         }
-        let Ok(facts) = facts(certificate) else { return refused(CertificateError::BadEncoding) };
         match roster.recognise(&facts.pin) {
-            Recognised::Active(member) if self.expected.as_ref().is_none_or(|expected| *expected == member.node) => {
-                Ok(())
-            }
+            Recognised::Active(member) if expected.as_ref().is_none_or(|expected| *expected == member.node) => Ok(()),
             Recognised::Revoked(_) => refused(CertificateError::Revoked),
             Recognised::Active(_) | Recognised::Stranger => {
                 let names_a_member = facts.claimed.is_some_and(|claimed| roster.member(&claimed).is_some());
@@ -174,24 +186,17 @@ impl PeerVerifier {
     }
 }
 
-impl fmt::Debug for PeerVerifier {
+impl fmt::Debug for Pinned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PeerVerifier").field("expected", &self.expected).finish_non_exhaustive()
+        f.debug_struct("Pinned").finish_non_exhaustive()
     }
-}
-
-/// Accepts one key.
-#[derive(Debug)]
-struct OneKey {
-    pin: node_domain::digest::Digest,
-    provider: Arc<CryptoProvider>,
 }
 
 fn tls12(_: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, Error> {
     Err(Error::General("TLS 1.2 is not spoken here".to_owned()))
 }
 
-impl ServerCertVerifier for PeerVerifier {
+impl ServerCertVerifier for Pinned {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -226,7 +231,7 @@ impl ServerCertVerifier for PeerVerifier {
     }
 }
 
-impl ClientCertVerifier for PeerVerifier {
+impl ClientCertVerifier for Pinned {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -238,44 +243,6 @@ impl ClientCertVerifier for PeerVerifier {
         _: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         self.check(end_entity).map(|()| ClientCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        tls12(signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-impl ServerCertVerifier for OneKey {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        match facts(end_entity) {
-            Ok(facts) if facts.pin == self.pin => Ok(ServerCertVerified::assertion()),
-            _ => Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)),
-        }
     }
 
     fn verify_tls12_signature(

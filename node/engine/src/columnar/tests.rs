@@ -164,7 +164,7 @@ proptest! {
             let Kind::Code(list) = &permitted.table().field(name).unwrap().kind else { panic!("coded") };
             list.codes.get(usize::from(numbers(name, row))).map(|code| code.code.clone())
         };
-        for row in 0..rows {
+        for (row, person) in persons.iter().enumerate() {
             if !query.conditions.iter().all(|condition| passes(condition, permitted.table(), columns, row)) {
                 continue;
             }
@@ -176,12 +176,12 @@ proptest! {
                     groups[group].missing_time += 1;
                     continue;
                 }
-                if !seen.contains(&(group, persons[row])) {
+                if !seen.contains(&(group, *person)) {
                     *times.entry((u32::try_from(group).unwrap(), day, cause)).or_default() += 1;
                 }
             }
             groups[group].rows += 1;
-            if seen.insert((group, persons[row])) {
+            if seen.insert((group, *person)) {
                 groups[group].persons += 1;
                 groups[group].key_sum += u64::from(columns.record_keys()[row]);
             }
@@ -233,7 +233,15 @@ fn many_groups_are_sorted_and_equal_the_dense_count() {
     let permitted = permit_indicator(Query::parse(json).unwrap(), &policy, &dictionary).unwrap();
     let columns = snapshot.table("cases").unwrap();
     let plan = Plan::of(&permitted, columns, Measures::default()).unwrap();
-    let dense = plan.run();
+    let listed_by_size = plan.run();
+    let mut dense = Tally::new(&plan);
+    let (days, causes) = (100, 3); // all days of the test table lie below 98; censored, death, missing
+    dense.times = Times::Dense { days, causes, counters: vec![0; (plan.grouping.groups() + 1) * days * causes] };
+    let mut groups = vec![0; columns.rows()];
+    plan.grouping.assign(0, &mut groups);
+    dense.count(0, &mut groups, &vec![1; columns.rows()]);
+    let dense = dense.finish();
+    assert!(listed_by_size == dense, "by size");
     let mut listed = Tally { times: Times::listed(), ..Tally::new(&plan) };
     let mut groups = vec![0; columns.rows()];
     plan.grouping.assign(0, &mut groups);

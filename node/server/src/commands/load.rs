@@ -47,7 +47,7 @@ pub(crate) fn ingest(dir: &Path, arguments: &IngestArgs) -> anyhow::Result<Ended
             ));
         }
         Outcome::AlreadyLoaded(record) => {
-            say(format!("These files are loaded already, as batch {}; nothing was changed.", record.batch.short()))
+            say(format!("These files are loaded already, as batch {}; nothing was changed.", record.batch.short()));
         }
         Outcome::Refused { defects, rows } => {
             let rules = by_rule.iter().map(|(rule, count)| format!("{rule} {count}")).collect::<Vec<_>>().join(", ");

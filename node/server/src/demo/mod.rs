@@ -48,7 +48,7 @@ pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<Ended> {
     let plan = Plan { nodes: usize::from(arguments.nodes), data, policy };
     let begun = Instant::now();
     let federation = Federation::build(folder, &plan, &mut |stage, took| {
-        note(format!("{stage:<58} {:>8.0} ms", took.as_secs_f64() * 1e3))
+        note(format!("{stage:<58} {:>8.0} ms", took.as_secs_f64() * 1e3));
     })
     .await?;
     note(format!("{:<58} {:>8.0} ms", "ready", begun.elapsed().as_secs_f64() * 1e3));
