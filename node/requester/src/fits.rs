@@ -35,3 +35,37 @@ pub(crate) fn check(query: &Query, answer: &Answer) -> Result<(), Problem> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use node_protocol::{
+        answer::{CountAnswer, CountCell},
+        cell::Cell,
+        release::{Release, Safeguards},
+    };
+
+    use super::*;
+
+    #[test]
+    fn another_statistic_or_other_groups_do_not_fit() {
+        let release = Release::ExactAdHoc(Safeguards { persons: 5, events: 3, at_risk: 10 });
+        let cell = |fields: &[&str]| CountCell {
+            group: fields.iter().map(|field| ((*field).to_owned(), None)).collect(),
+            persons: Cell::Exact { n: 9 },
+            cases: None,
+        };
+        let answer = |cells: Vec<CountCell>| Answer::Count(CountAnswer { release, cells });
+        let query = |by: &str, statistic: &str| {
+            let json = format!(r#"{{"dictionary":"1.0","table":"cases","by":[{by}],"statistic":{statistic}}}"#);
+            Query::parse(json.as_bytes()).unwrap()
+        };
+        let count = r#"{"kind":"count"}"#;
+        let survival = r#"{"kind":"survival","endpoint":"overall","cuts_months":[12]}"#;
+        let by_both = query(r#""stage","sex""#, count);
+        assert!(check(&by_both, &answer(vec![cell(&["sex", "stage"])])).is_ok());
+        assert!(check(&by_both, &answer(vec![cell(&["sex"])])).is_err());
+        assert!(check(&by_both, &answer(vec![cell(&["sex", "stage", "protocol"])])).is_err());
+        assert!(check(&query("", survival), &answer(vec![cell(&[])])).is_err());
+        assert!(check(&query("", count), &answer(vec![cell(&[]); 5_001])).is_err());
+    }
+}

@@ -180,7 +180,8 @@ fn pooled_cuts(cuts: &[u16], countries: &[&SurvivalGroup], curve: &[Point]) -> V
             let (events, withdrawn) =
                 inside().fold((0_u64, 0_u64), |sum, row| (sum.0.saturating_add(row.1), sum.1.saturating_add(row.2)));
             let at_risk = covering.iter().flat_map(|group| &group.cuts).filter(|cut| cut.month == month);
-            let at_risk = Cell::Exact { n: at_risk.filter_map(|cut| cut.at_risk.exact()).fold(0, u64::saturating_add) };
+            let at_risk = at_risk.map(|cut| cut.at_risk.exact()).try_fold(0_u64, |sum, n| sum.checked_add(n?));
+            let at_risk = at_risk.map_or(Cell::Refused { reason: Withheld::OneDay }, |n| Cell::Exact { n });
             let row = Cut {
                 month,
                 days: months::days(month),
@@ -276,4 +277,118 @@ fn notes(nodes: &[NodeState], pooled: Option<&Pooled>) -> Vec<Note> {
         );
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use node_protocol::{
+        answer::{CountAnswer, CountCell, SurvivalAnswer},
+        release::{Release, Safeguards},
+    };
+
+    use super::*;
+
+    const RELEASE: Release = Release::ExactAdHoc(Safeguards { persons: 5, events: 3, at_risk: 10 });
+
+    fn node(name: &str, answer: Option<Answer>) -> NodeState {
+        let status = if answer.is_some() { Status::Answered } else { Status::Unreachable };
+        let node = name.parse().unwrap();
+        NodeState { node, status, problem: None, snapshot: None, elapsed_ms: None, answer_file: None, answer }
+    }
+
+    fn query(statistic: Statistic) -> Query {
+        Query {
+            dictionary: "1.0".into(),
+            project: None,
+            table: "cases".into(),
+            conditions: vec![],
+            by: vec![],
+            statistic,
+        }
+    }
+
+    fn count(persons: Cell) -> Answer {
+        let cells = vec![CountCell { group: GroupKey::new(), persons, cases: None }];
+        Answer::Count(CountAnswer { release: RELEASE, cells })
+    }
+
+    fn survival(persons: u64, boundaries: Boundaries, at_risk: Cell) -> Answer {
+        let cut = Cut {
+            month: 48,
+            days: 1461.0,
+            at_risk,
+            events: Cell::Exact { n: 5 },
+            withdrawn: Cell::Exact { n: 5 },
+            merged: false,
+            survival: Some(0.9),
+            standard_error: None,
+            lower: None,
+            upper: None,
+            countries: None,
+        };
+        let missing = Cell::Banded { low: 0, high: 4 };
+        let group = SurvivalGroup {
+            group: GroupKey::new(),
+            persons: Cell::Exact { n: persons },
+            missing,
+            cuts: vec![cut],
+            boundaries,
+        };
+        Answer::Survival(SurvivalAnswer { release: RELEASE, endpoint: "overall".into(), groups: vec![group] })
+    }
+
+    fn boundaries() -> Boundaries {
+        Boundaries { months: vec![48], events: vec![5], withdrawn: vec![5], survival: vec![0.9] }
+    }
+
+    fn pooled_cut(nodes: &[NodeState]) -> Cut {
+        let statistic = Statistic::Survival { endpoint: "overall".into(), cuts_months: vec![48] };
+        match pool(&query(statistic), nodes).0 {
+            Some(Pooled::Survival { mut groups, .. }) => groups.remove(0).cuts.remove(0),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_sum_with_a_band_in_it_is_a_band() {
+        let nodes = [
+            node("mx", Some(count(Cell::Exact { n: 7 }))),
+            node("ar", Some(count(Cell::Banded { low: 0, high: 4 }))),
+            node("co", None),
+        ];
+        let (pooled, notes) = pool(&query(Statistic::Count), &nodes);
+        let Some(Pooled::Count { countries, cells }) = pooled else { panic!("{pooled:?}") };
+        assert_eq!((countries, cells[0].persons), (2, Cell::Banded { low: 7, high: 11 }));
+        let codes: Vec<&str> = notes.iter().map(|note| note.code.as_str()).collect();
+        assert_eq!(codes, ["partial", "unreachable", "banded"]);
+    }
+
+    #[test]
+    fn a_number_at_risk_that_one_country_withholds_has_no_sum() {
+        let shown = survival(50, boundaries(), Cell::Exact { n: 40 });
+        let withheld = survival(50, boundaries(), Cell::Refused { reason: Withheld::OneDay });
+        assert_eq!(
+            pooled_cut(&[node("mx", Some(shown.clone())), node("ar", Some(shown.clone()))]).at_risk,
+            Cell::Exact { n: 80 }
+        );
+        let cut = pooled_cut(&[node("mx", Some(shown)), node("ar", Some(withheld))]);
+        assert_eq!((cut.at_risk, cut.events), (Cell::Refused { reason: Withheld::OneDay }, Cell::Exact { n: 10 }));
+    }
+
+    #[test]
+    fn a_table_that_does_not_add_up_is_left_out() {
+        let good = survival(50, boundaries(), Cell::Exact { n: 40 });
+        let alone = pooled_cut(&[node("mx", Some(good.clone()))]);
+        for bad in [
+            Boundaries { events: vec![u64::MAX], ..boundaries() },
+            Boundaries { events: vec![], ..boundaries() },
+            Boundaries { months: vec![0], ..boundaries() },
+            Boundaries { months: vec![500], ..boundaries() },
+            Boundaries { survival: vec![f64::NAN], ..boundaries() },
+            Boundaries { survival: vec![1.5], ..boundaries() },
+        ] {
+            let bad = survival(50, bad, Cell::Exact { n: 40 });
+            assert_eq!(pooled_cut(&[node("mx", Some(good.clone())), node("ar", Some(bad))]), alone);
+        }
+    }
 }
