@@ -7,6 +7,7 @@ mod audit;
 mod crash;
 mod identity;
 mod interfaces;
+mod killed;
 mod membership;
 mod program;
 mod study;

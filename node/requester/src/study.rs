@@ -104,7 +104,7 @@ impl Requester {
         let active: Vec<NodeId> = roster.active().map(|member| member.node.clone()).collect();
         if let Some(stranger) = nodes.iter().find(|node| !active.contains(node)) {
             let known = active.iter().map(NodeId::as_str).collect::<Vec<_>>().join(", ");
-            return Err(ProblemKind::UnknownPeer
+            return Err(ProblemKind::BodyInvalid
                 .at("nodes", format!("`{stranger}` is no active member: {known}"))
                 .into());
         }

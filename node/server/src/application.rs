@@ -213,9 +213,11 @@ impl Application {
         let requester = Arc::clone(&self.requester);
         let pause = Duration::from_secs(self.home.config.study.gossip_s);
         async move {
+            // soon after the start, so that peers hold a head of what came before it
+            tokio::time::sleep(pause / 12).await;
             loop {
-                tokio::time::sleep(pause).await;
                 requester.gossip().await;
+                tokio::time::sleep(pause).await;
             }
         }
     }
