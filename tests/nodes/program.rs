@@ -127,7 +127,11 @@ fn an_alliance_is_founded_by_hand_and_a_file_with_errors_is_refused_whole() {
     ]);
     assert!(draft.status.success(), "{}", text(&draft.stderr));
     std::fs::write(at("alliance.json"), draft.stdout).unwrap();
-    alianza(&["membership", "sign", &at("alliance.json"), "--key", &at("one")]);
+    // with bare file names, as a person types them
+    let mut sign = Command::new(env!("CARGO_BIN_EXE_alianza-under-test"));
+    let signed =
+        sign.current_dir(folder.path()).args(["membership", "sign", "alliance.json", "--key", "one"]).output().unwrap();
+    assert!(signed.status.success(), "{}", text(&signed.stderr));
 
     let fingerprint = |output: &Output| {
         let text = text(&output.stdout);

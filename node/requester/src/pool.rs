@@ -209,15 +209,11 @@ fn notes(nodes: &[NodeState], pooled: Option<&Pooled>) -> Vec<Note> {
     let with = |status: Status| nodes.iter().filter(move |node| node.status == status).collect::<Vec<_>>();
     let names = |nodes: &[&NodeState]| nodes.iter().map(|node| node.node.as_str()).collect::<Vec<_>>().join(", ");
     let answered = with(Status::Answered);
-    if answered.len() < nodes.len() {
-        say(
-            "partial",
-            format!(
-                "{} of {} nodes have answered; the pooled estimate is of these alone.",
-                answered.len(),
-                nodes.len()
-            ),
-        );
+    if answered.is_empty() {
+        say("partial", "No node has answered, so there is no pooled estimate.".to_owned());
+    } else if answered.len() < nodes.len() {
+        let (here, all) = (answered.len(), nodes.len());
+        say("partial", format!("{here} of {all} nodes have answered; the pooled estimate is of these alone."));
     }
     for (status, code, words) in [
         (Status::Refused, "refused", "refused the query"),

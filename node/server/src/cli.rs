@@ -1,6 +1,6 @@
 //! The command line: what there is, with examples; each command's work is in `commands`.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
@@ -308,7 +308,11 @@ pub fn short(digest: &Digest) -> String {
 pub fn run(cli: Cli) -> ExitCode {
     let quiet = if matches!(cli.command, Command::Serve) { "info" } else { "error" };
     let filter = EnvFilter::try_new(cli.log.as_deref().unwrap_or(quiet)).unwrap_or_else(|_| EnvFilter::new(quiet));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(dispatch(cli)),
