@@ -83,24 +83,34 @@ impl Forger {
         };
         let config = tls::client_config(&state, &self.target).unwrap();
         let client = reqwest::Client::builder().tls_backend_preconfigured(config).no_proxy().build().unwrap();
-        let response = client.post(format!("{url}/v1/answers")).bearer_auth(token).body(body).send().await;
-        let response = response.map_err(|error| tls_problem(&error))?;
+        let mut tries = 0;
+        let response = loop {
+            match client.post(format!("{url}/v1/answers")).bearer_auth(token).body(body.clone()).send().await {
+                Ok(response) => break response,
+                Err(error) => match tls_problem(&error) {
+                    Some(problem) => return Err(problem),
+                    // the alert came while the request was on its way, and was lost with the connection
+                    None => assert!(tries < 20, "no TLS alert in {error:?}"),
+                },
+            }
+            tries += 1;
+        };
         let (status, text) = (response.status(), response.text().await.unwrap());
         if status.is_success() { Ok(text) } else { Err(serde_json::from_str(&text).unwrap()) }
     }
 }
 
 /// The problem that a client reads from a TLS alert.
-fn tls_problem(error: &reqwest::Error) -> Problem {
+fn tls_problem(error: &reqwest::Error) -> Option<Problem> {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         let inner = cause.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()?.downcast_ref::<rustls::Error>());
         if let Some(tls) = inner.or_else(|| cause.downcast_ref::<rustls::Error>()) {
-            return tls::problem_of(tls);
+            return Some(tls::problem_of(tls));
         }
         source = cause.source();
     }
-    panic!("no TLS error in {error:?}")
+    None
 }
 
 /// A certificate of a key that no membership holds, claiming a name.

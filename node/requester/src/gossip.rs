@@ -8,7 +8,7 @@ use node_protocol::{
 use node_trust::membership::MembershipFile;
 
 use crate::{
-    peer::{body, problem_of},
+    peer::{body, send},
     study::Requester,
 };
 
@@ -117,8 +117,8 @@ impl Requester {
 
     async fn get(&self, peer: &NodeId, path: &str) -> Result<Vec<u8>, Problem> {
         let (client, url, _) = self.peers.client(peer)?;
-        let request = client.get(format!("{url}{path}")).timeout(self.timing.attempt);
-        body(request.send().await.map_err(|error| problem_of(&error))?).await
+        let request = || Ok(client.get(format!("{url}{path}")).timeout(self.timing.attempt));
+        body(send(request).await?).await
     }
 }
 

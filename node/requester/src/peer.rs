@@ -10,7 +10,7 @@ use std::{
 use node_domain::{digest::Digest, node_id::NodeId};
 use node_protocol::problem::{Problem, ProblemKind};
 use node_trust::tls::{self, TlsState};
-use reqwest::{Client, Response, redirect};
+use reqwest::{Client, RequestBuilder, Response, redirect};
 
 /// The longest body that is read from a peer, bytes.
 const MAX_BODY: usize = 8 << 20;
@@ -79,8 +79,29 @@ impl Peers {
     }
 }
 
+/// How often a request is sent when its connection closes before it is out.
+const TRIES: usize = 5;
+
+/// Sends a request, anew if its connection was closed before the response: a peer that refuses this node in the handshake says
+/// why in an alert, which is lost where the request comes in between. `make` makes each one, so that no token is sent twice.
+pub(crate) async fn send(make: impl Fn() -> Result<RequestBuilder, Problem>) -> Result<Response, Problem> {
+    let mut problem = ProblemKind::PeerUnreachable.because("its connection closes before a request is out");
+    for _ in 0..TRIES {
+        match make()?.send().await {
+            Ok(response) => return Ok(response),
+            Err(error) => {
+                problem = problem_of(&error);
+                if problem.kind != ProblemKind::PeerUnreachable || error.is_connect() || error.is_timeout() {
+                    break;
+                }
+            }
+        }
+    }
+    Err(problem)
+}
+
 /// The refusal behind a request that got no response.
-pub(crate) fn problem_of(error: &reqwest::Error) -> Problem {
+fn problem_of(error: &reqwest::Error) -> Problem {
     let mut source = error.source();
     while let Some(cause) = source {
         let tls = cause.downcast_ref::<rustls::Error>().or_else(|| {

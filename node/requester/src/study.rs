@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     fits,
-    peer::{Peers, body, problem_of},
+    peer::{Peers, body, send},
     pool,
 };
 
@@ -205,16 +205,13 @@ impl Requester {
     /// Sends the query to one node and verifies what it says.
     async fn ask(&self, study: &StoredStudy, node: &NodeId) -> Result<(String, Verified), Problem> {
         let (client, url, thumbprint) = self.peers.client(node)?;
-        let token = self.token(study, node, thumbprint)?;
-        let request = AnswerRequest { study: study.study.clone(), query: study.query.clone() };
-        let response = client
-            .post(format!("{url}/v1/answers"))
-            .bearer_auth(token)
-            .json(&request)
-            .timeout(self.timing.attempt)
-            .send()
-            .await
-            .map_err(|error| problem_of(&error))?;
+        let question = AnswerRequest { study: study.study.clone(), query: study.query.clone() };
+        let request = || {
+            let token = self.token(study, node, thumbprint)?;
+            let request = client.post(format!("{url}/v1/answers")).bearer_auth(token);
+            Ok(request.json(&question).timeout(self.timing.attempt))
+        };
+        let response = send(request).await?;
         let text = String::from_utf8(body(response).await?)
             .map_err(|_| ProblemKind::AnswerInvalid.because("it is not text"))?;
         let roster = self.peers.tls().roster.load();
