@@ -1,6 +1,5 @@
 //! Opens the seal and releases an answer: the one way from exact numbers to something that may leave.
 
-use node_domain::months;
 use node_protocol::{
     answer::{Answer, Boundaries, CountAnswer, CountCell, Cut, GroupKey, SurvivalAnswer, SurvivalGroup},
     cell::{Cell, Withheld},
@@ -125,41 +124,25 @@ fn survival_group(
     let boundaries = coarsening::boundaries(times, safeguards);
     let shown: Vec<u16> = asked.iter().copied().filter(|cut| boundaries.contains(cut)).collect();
     let table = survival::share(times, &shown);
-    let mut points = table.iter().zip(survival::curve(&table));
+    let mut points = table.iter().zip(survival::curve(&table)).peekable();
     let cuts = asked
         .iter()
         .map(|&month| {
-            if shown.contains(&month)
-                && let Some((interval, point)) = points.next()
-            {
-                return Cut {
-                    month,
-                    days: months::days(month),
-                    at_risk: at_risk(interval, safeguards),
-                    events: Cell::Exact { n: interval.events },
-                    withdrawn: Cell::Exact { n: interval.withdrawn },
-                    merged: false,
-                    survival: Some(point.survival),
-                    standard_error: point.standard_error,
-                    lower: point.limits.map(|limits| limits.0),
-                    upper: point.limits.map(|limits| limits.1),
-                    countries: None,
-                };
-            }
             let merged = boundaries.last().is_some_and(|last| month < *last);
-            let hidden = Cell::Refused { reason: if merged { Withheld::Merged } else { Withheld::TailCut } };
+            let hidden = Cut::hidden(month, if merged { Withheld::Merged } else { Withheld::TailCut });
+            let Some((interval, point)) = points.next_if(|(interval, _)| interval.to_month == month) else {
+                return hidden;
+            };
             Cut {
-                month,
-                days: months::days(month),
-                at_risk: hidden,
-                events: hidden,
-                withdrawn: hidden,
-                merged,
-                survival: None,
-                standard_error: None,
-                lower: None,
-                upper: None,
-                countries: None,
+                at_risk: at_risk(interval, safeguards),
+                events: Cell::Exact { n: interval.events },
+                withdrawn: Cell::Exact { n: interval.withdrawn },
+                merged: false,
+                survival: Some(point.survival),
+                standard_error: point.standard_error,
+                lower: point.limits.map(|limits| limits.0),
+                upper: point.limits.map(|limits| limits.1),
+                ..hidden
             }
         })
         .collect();
@@ -235,6 +218,20 @@ mod tests {
         let group = survival(&[TimeCount { group: 0, day: 100, cause: 1, persons: 4 }], &[12, 60]);
         assert_eq!(group.persons, Cell::Banded { low: 0, high: 4 });
         assert!(group.cuts.is_empty());
+    }
+
+    #[test]
+    fn the_number_at_risk_does_not_tell_who_ended_on_the_day_of_the_cut() {
+        // month 48 is day 1461 exactly: of 100 children, some end on that very day
+        for (on_that_day, shown) in [(0, true), (1, false), (4, false), (5, true)] {
+            let time = |day, cause, persons| TimeCount { group: 0, day, cause, persons };
+            let mut times = vec![time(100, 1, 10), time(1461, 0, on_that_day), time(3000, 0, 90 - on_that_day)];
+            times.retain(|time| time.persons > 0);
+            let cut = survival(&times, &[48]).cuts.remove(0);
+            assert_eq!(cut.events, Cell::Exact { n: 10 });
+            let expected = if shown { Cell::Exact { n: 90 } } else { Cell::Refused { reason: Withheld::OneDay } };
+            assert_eq!(cut.at_risk, expected, "{on_that_day} end on the day of the cut");
+        }
     }
 
     type Rows = std::collections::BTreeMap<(u16, u8), u32>;

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use node_domain::months;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{cell::Cell, release::Release};
+use crate::{
+    cell::{Cell, Withheld},
+    release::Release,
+};
 
 /// Codes of a group by field, in the order of the alphabet; `null` where the value is missing in the registry.
 pub type GroupKey = BTreeMap<String, Option<String>>;
@@ -136,6 +140,27 @@ pub struct Cut {
     /// Countries behind a pooled cut.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub countries: Option<u32>,
+}
+
+impl Cut {
+    /// A cut that is not shown: no number in it, and why.
+    #[must_use]
+    pub fn hidden(month: u16, reason: Withheld) -> Self {
+        let cell = Cell::Refused { reason };
+        Self {
+            month,
+            days: months::days(month),
+            at_risk: cell,
+            events: cell,
+            withdrawn: cell,
+            merged: reason == Withheld::Merged,
+            survival: None,
+            standard_error: None,
+            lower: None,
+            upper: None,
+            countries: None,
+        }
+    }
 }
 
 /// What the answers of several countries pool to.
