@@ -1,10 +1,12 @@
 //! Calendar dates with a precision: what is not known is not filled in.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::RangeInclusive, str::FromStr};
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 
 /// A date known to the day, the month or only the year (ISO 8601 reduced precision: `2014-03-09`, `2014-03`, `2014`).
+///
+/// A date that was read lies in the years 1900 to 2099.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PartialDate {
     year: i32,
@@ -21,7 +23,13 @@ pub enum DateError {
     /// The form is right but the calendar has no such day.
     #[error("no such day in the calendar")]
     Calendar,
+    /// A year that no record of a registry can hold, such as 0014 or 2914.
+    #[error("the year must lie between 1900 and 2099")]
+    Year,
 }
+
+/// The years that a record may name.
+const YEARS: RangeInclusive<i32> = 1900..=2099;
 
 impl PartialDate {
     /// The year.
@@ -59,6 +67,32 @@ impl PartialDate {
     #[must_use]
     pub fn is_surely_before(&self, other: &Self) -> bool {
         matches!((self.latest(), other.earliest()), (Some(latest), Some(earliest)) if latest < earliest)
+    }
+
+    /// Whether it lies surely after `other`.
+    #[must_use]
+    pub fn is_surely_after(&self, other: &Self) -> bool {
+        other.is_surely_before(self)
+    }
+
+    /// Whether both are known to the day and it is the same day.
+    #[must_use]
+    pub fn surely_equal(&self, other: &Self) -> bool {
+        matches!((self.day(), other.day()), (Some(one), Some(another)) if one == another)
+    }
+
+    /// Whether they cannot be the same day.
+    #[must_use]
+    pub fn surely_different(&self, other: &Self) -> bool {
+        self.is_surely_before(other) || other.is_surely_before(self)
+    }
+
+    /// Days from `self` to `later` as (least, most): equal where both are known to the day, negative where `later` is earlier.
+    #[must_use]
+    pub fn day_bounds(&self, later: &Self) -> Option<(i64, i64)> {
+        let least = later.earliest()? - self.latest()?;
+        let most = later.latest()? - self.earliest()?;
+        Some((least.num_days(), most.num_days()))
     }
 
     /// Whole days from `self` to `later`; `None` unless both are known to the day and in order.
@@ -114,9 +148,18 @@ impl FromStr for PartialDate {
             dash(4)?;
         }
         let year = i32::try_from(digits(0, 4)?).map_err(|_| DateError::Form)?;
+        if !YEARS.contains(&year) {
+            return Err(DateError::Year);
+        }
         let date = Self { year, month, day };
         date.earliest().ok_or(DateError::Calendar)?;
         Ok(date)
+    }
+}
+
+impl From<NaiveDate> for PartialDate {
+    fn from(day: NaiveDate) -> Self {
+        Self { year: day.year(), month: Some(day.month()), day: Some(day.day()) }
     }
 }
 
@@ -157,6 +200,12 @@ mod tests {
         for text in ["2014-13", "2014-00", "2015-02-29", "2014-04-31"] {
             assert_eq!(text.parse::<PartialDate>(), Err(DateError::Calendar), "{text}");
         }
+        for text in ["0014-01-01", "1899-12-31", "2100", "9999-12"] {
+            assert_eq!(text.parse::<PartialDate>(), Err(DateError::Year), "{text}");
+        }
+        for text in ["1900-01-01", "2099-12-31", "2099-12", "2099"] {
+            assert!(date(text).latest().is_some(), "{text}");
+        }
     }
 
     #[test]
@@ -182,5 +231,24 @@ mod tests {
         assert!(date("2014-01-31").is_surely_before(&date("2014-02")));
         assert!(!date("2014-01").is_surely_before(&date("2014-01-15")));
         assert!(!date("2014").is_surely_before(&date("2014-12-31")));
+        assert!(date("2014-02").is_surely_after(&date("2014-01-31")));
+        assert!(!date("2014-01-31").is_surely_after(&date("2014-01-31")));
+    }
+
+    #[test]
+    fn two_dates_may_be_equal_without_being_surely_so() {
+        assert!(date("2014-01-31").surely_equal(&date("2014-01-31")));
+        assert!(!date("2014-01").surely_equal(&date("2014-01")));
+        assert!(!date("2014-01").surely_different(&date("2014-01-31")));
+        assert!(date("2014-01").surely_different(&date("2014-02-01")));
+        assert!(date("2015").surely_different(&date("2014-12-31")));
+    }
+
+    #[test]
+    fn the_bounds_of_an_interval_hold_every_day_it_can_have() {
+        assert_eq!(date("2014-01-01").day_bounds(&date("2014-01-31")), Some((30, 30)));
+        assert_eq!(date("2014-01-31").day_bounds(&date("2014-01-01")), Some((-30, -30)));
+        assert_eq!(date("2014-01").day_bounds(&date("2014-02")), Some((1, 58)));
+        assert_eq!(date("2014").day_bounds(&date("2014-01-01")), Some((-364, 0)));
     }
 }

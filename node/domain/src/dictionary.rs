@@ -3,24 +3,33 @@
 //! Read from the Frictionless Data Package in `schemas/dictionary/` and `schemas/codes/`, which is embedded at build time.
 //! The loader, the query validator and the documentation are driven by it at run time.
 
-use std::collections::BTreeMap;
+mod raw;
+
+use std::collections::{BTreeMap, HashMap};
 
 use include_dir::{Dir, include_dir};
 use regex::Regex;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::language::Text;
 
 static SCHEMAS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../schemas/dictionary");
 static CODES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../schemas/codes");
 
+/// Up to this many codes a column of one byte per row holds a list, with its missing value.
+pub const NARROW_CODES: usize = 250;
+
 /// The dictionary at one version.
 #[derive(Debug)]
 pub struct Dictionary {
-    /// Version that queries and nodes name, such as `1.0`.
+    /// Version of this dictionary, such as `1.1`.
     pub version: String,
+    /// Versions whose queries mean the same here, this one last: changes between them only add.
+    pub answers: Vec<String>,
     collections: BTreeMap<String, Table>,
     tables: BTreeMap<String, Table>,
+    /// Names of the collections, referred-to ones first.
+    order: Vec<String>,
 }
 
 /// A collection (as loaded) or an analysis table (as queried).
@@ -36,8 +45,22 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     /// Survival endpoints that the table carries, by name.
     pub endpoints: BTreeMap<String, Endpoint>,
+    /// What one row's disclosure would concern.
+    pub unit_of_privacy: Unit,
     /// Fields in order.
     pub fields: Vec<Field>,
+}
+
+/// Whom the cells of a table must protect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Patients.
+    Person,
+    /// Hospitals.
+    Facility,
+    /// Nobody: the rows are public acts.
+    None,
 }
 
 /// Which columns hold a survival endpoint.
@@ -71,7 +94,7 @@ pub struct Reference {
 }
 
 /// A variable.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Field {
     /// Name, as in a CSV header or a query.
     pub name: String,
@@ -91,6 +114,28 @@ pub struct Field {
     pub title: Text,
     /// Definition in three languages.
     pub description: Text,
+    /// Whether it is mandatory, conditional, optional or derived.
+    pub level: Level,
+    /// Unit of a number (UCUM).
+    pub unit: Option<String>,
+    /// Version of the dictionary that brought it.
+    pub since: String,
+    /// Names of the same variable elsewhere, such as NAACCR item numbers.
+    pub maps_to: BTreeMap<String, String>,
+}
+
+/// How much a field is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Every row carries it.
+    Mandatory,
+    /// Where it applies.
+    Conditional,
+    /// Where it is known.
+    Optional,
+    /// Made by the node, never typed.
+    Derived,
 }
 
 /// The values that a field takes.
@@ -98,6 +143,8 @@ pub struct Field {
 pub enum Kind {
     /// One of a closed list, stored by position.
     Code(CodeList),
+    /// Several of a closed list, separated by `;`.
+    Codes(CodeList),
     /// A whole number within bounds.
     Integer {
         /// Least value.
@@ -105,8 +152,22 @@ pub enum Kind {
         /// Greatest value.
         maximum: i64,
     },
+    /// A decimal number within bounds.
+    Decimal {
+        /// Least value.
+        minimum: f64,
+        /// Greatest value.
+        maximum: f64,
+    },
+    /// A whole amount that is only summed, such as person-years.
+    Amount {
+        /// Greatest value.
+        maximum: u32,
+    },
     /// A date with precision.
     Date,
+    /// A day, where known with the time of day.
+    DateTime,
     /// Text that fits the field's pattern.
     Text,
 }
@@ -118,6 +179,7 @@ pub struct CodeList {
     pub name: String,
     /// Codes with their labels.
     pub codes: Vec<Code>,
+    positions: HashMap<String, usize>,
 }
 
 /// A code with its label.
@@ -130,10 +192,23 @@ pub struct Code {
 }
 
 impl CodeList {
+    /// A list of codes in their order.
+    #[must_use]
+    pub fn new(name: String, codes: Vec<Code>) -> Self {
+        let positions = codes.iter().enumerate().map(|(at, code)| (code.code.clone(), at)).collect();
+        Self { name, codes, positions }
+    }
+
     /// The position of `code` in the list.
     #[must_use]
     pub fn position(&self, code: &str) -> Option<usize> {
-        self.codes.iter().position(|known| known.code == code)
+        self.positions.get(code).copied()
+    }
+
+    /// Whether a column of one byte per row holds the list.
+    #[must_use]
+    pub fn is_narrow(&self) -> bool {
+        self.codes.len() <= NARROW_CODES
     }
 }
 
@@ -163,17 +238,29 @@ impl Dictionary {
     /// # Errors
     /// Where a file of `schemas/` is malformed; a test of this crate keeps that from shipping.
     pub fn built_in() -> Result<Self, DictionaryError> {
-        let package: raw::Package = raw::json("datapackage.json")?;
-        let mut dictionary = Self { version: package.version, collections: BTreeMap::new(), tables: BTreeMap::new() };
-        for resource in package.resources {
-            let table = raw::table(&resource.name, &resource.schema)?;
-            dictionary.collections.insert(resource.name, table);
-        }
-        for file in package.tables {
-            let name = file.trim_end_matches(".schema.json").to_owned();
-            dictionary.tables.insert(name.clone(), raw::table(&name, &file)?);
-        }
-        Ok(dictionary)
+        Self::parse(&built_in_file)
+    }
+
+    /// A dictionary from its files: `file` gives the content of `datapackage.json`, of each schema by its path beside it, and of
+    /// code lists as `codes/<list>.csv`.
+    ///
+    /// # Errors
+    /// Names the file and what is wrong with it.
+    pub fn parse(file: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Self, DictionaryError> {
+        raw::dictionary(file)
+    }
+
+    /// The files of this build's dictionary, by the names that [`Self::parse`] asks for.
+    pub fn built_in_files() -> impl Iterator<Item = (String, &'static [u8])> {
+        let tables = SCHEMAS.dirs().filter(|folder| folder.path().ends_with("tables")).flat_map(Dir::files);
+        let schemas = SCHEMAS.files().chain(tables).map(|file| (file.path().display().to_string(), file.contents()));
+        schemas.chain(CODES.files().map(|file| (format!("codes/{}", file.path().display()), file.contents())))
+    }
+
+    /// Whether queries of this version of the dictionary mean the same here.
+    #[must_use]
+    pub fn answers(&self, version: &str) -> bool {
+        self.answers.iter().any(|known| known == version)
     }
 
     /// A collection as loaded.
@@ -182,9 +269,14 @@ impl Dictionary {
         self.collections.get(name)
     }
 
-    /// All collections, by name.
+    /// All collections, those that others refer to first.
     pub fn collections(&self) -> impl Iterator<Item = &Table> {
-        self.collections.values()
+        self.order.iter().filter_map(|name| self.collections.get(name))
+    }
+
+    /// All analysis tables, by name.
+    pub fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.tables.values()
     }
 
     /// An analysis table.
@@ -200,173 +292,71 @@ impl Table {
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
     }
+
+    /// The place of the field called `name`.
+    #[must_use]
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|field| field.name == name)
+    }
 }
 
-mod raw {
-    //! The shapes of the files, as the Frictionless specification and our `alianza:` keys give them.
-
-    use super::{
-        BTreeMap, CODES, Code, CodeList, Deserialize, DictionaryError, Endpoint, Field, ForeignKey, Kind, Privacy,
-        Regex, SCHEMAS, Table, Text,
+fn built_in_file(name: &str) -> Option<Vec<u8>> {
+    let file = match name.strip_prefix("codes/") {
+        Some(list) => CODES.get_file(list),
+        None => SCHEMAS.get_file(name),
     };
-
-    #[derive(Deserialize)]
-    pub(super) struct Package {
-        pub(super) version: String,
-        pub(super) resources: Vec<Resource>,
-        #[serde(rename = "alianza:tables")]
-        pub(super) tables: Vec<String>,
-    }
-
-    #[derive(Deserialize)]
-    pub(super) struct Resource {
-        pub(super) name: String,
-        pub(super) schema: String,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Schema {
-        fields: Vec<Descriptor>,
-        #[serde(default)]
-        primary_key: Vec<String>,
-        #[serde(default)]
-        foreign_keys: Vec<ForeignKey>,
-        #[serde(rename = "alianza:title")]
-        title: Text,
-        #[serde(rename = "alianza:endpoints", default)]
-        endpoints: BTreeMap<String, Endpoint>,
-    }
-
-    #[derive(Deserialize)]
-    struct Descriptor {
-        name: String,
-        #[serde(rename = "type")]
-        frictionless_type: String,
-        #[serde(default)]
-        constraints: Constraints,
-        #[serde(rename = "alianza:title")]
-        title: Text,
-        #[serde(rename = "alianza:description")]
-        description: Text,
-        #[serde(rename = "alianza:privacy")]
-        privacy: Privacy,
-        #[serde(rename = "alianza:filterable")]
-        filterable: bool,
-        #[serde(rename = "alianza:groupable")]
-        groupable: bool,
-        #[serde(rename = "alianza:codes")]
-        codes: Option<String>,
-        #[serde(rename = "alianza:kind")]
-        kind: Option<String>,
-    }
-
-    #[derive(Deserialize, Default)]
-    struct Constraints {
-        #[serde(default)]
-        required: bool,
-        pattern: Option<String>,
-        minimum: Option<i64>,
-        maximum: Option<i64>,
-    }
-
-    #[derive(Deserialize)]
-    struct CodeRow {
-        code: String,
-        es: String,
-        pt: String,
-        en: String,
-    }
-
-    #[expect(clippy::needless_pass_by_value, reason = "used as the last step of map_err")]
-    fn error(file: &str, what: impl ToString) -> DictionaryError {
-        DictionaryError { file: file.to_owned(), what: what.to_string() }
-    }
-
-    pub(super) fn json<T: serde::de::DeserializeOwned>(name: &str) -> Result<T, DictionaryError> {
-        let file = SCHEMAS.get_file(name).ok_or_else(|| error(name, "is missing"))?;
-        serde_json::from_slice(file.contents()).map_err(|e| error(name, e))
-    }
-
-    pub(super) fn table(name: &str, file: &str) -> Result<Table, DictionaryError> {
-        let schema: Schema = json(file)?;
-        let fields = schema.fields.into_iter().map(|d| field(file, d)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Table {
-            name: name.to_owned(),
-            title: schema.title,
-            primary_key: schema.primary_key,
-            foreign_keys: schema.foreign_keys,
-            endpoints: schema.endpoints,
-            fields,
-        })
-    }
-
-    fn field(file: &str, raw: Descriptor) -> Result<Field, DictionaryError> {
-        let kind = match (raw.codes, raw.kind.as_deref(), raw.frictionless_type.as_str()) {
-            (Some(list), None, "string") => Kind::Code(codes(list)?),
-            (None, Some("date"), "string") => Kind::Date,
-            (None, None, "string") => Kind::Text,
-            (None, None, "integer") => match (raw.constraints.minimum, raw.constraints.maximum) {
-                (Some(minimum), Some(maximum)) if minimum <= maximum => Kind::Integer { minimum, maximum },
-                _ => return Err(error(file, format!("{}: an integer needs a minimum and a maximum", raw.name))),
-            },
-            _ => return Err(error(file, format!("{}: no such combination of type and kind", raw.name))),
-        };
-        let pattern = raw.constraints.pattern.as_deref().map(Regex::new).transpose().map_err(|e| error(file, e))?;
-        Ok(Field {
-            name: raw.name,
-            kind,
-            required: raw.constraints.required,
-            pattern,
-            privacy: raw.privacy,
-            filterable: raw.filterable,
-            groupable: raw.groupable,
-            title: raw.title,
-            description: raw.description,
-        })
-    }
-
-    fn codes(list: String) -> Result<CodeList, DictionaryError> {
-        let name = format!("{list}.csv");
-        let file = CODES.get_file(&name).ok_or_else(|| error(&name, "is missing"))?;
-        let codes = csv::Reader::from_reader(file.contents())
-            .deserialize::<CodeRow>()
-            .map(|row| row.map(|r| Code { code: r.code, label: Text { es: r.es, pt: r.pt, en: r.en } }))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|e| error(&name, e))?;
-        if codes.is_empty() || codes.len() > 250 {
-            return Err(error(&name, "a code list holds 1 to 250 codes"));
-        }
-        Ok(CodeList { name: list, codes })
-    }
+    file.map(|file| file.contents().to_vec())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn all(dictionary: &Dictionary) -> impl Iterator<Item = (&Table, &Field)> {
+        let tables = dictionary.collections().chain(dictionary.tables());
+        tables.flat_map(|table| table.fields.iter().map(move |field| (table, field)))
+    }
+
     #[test]
     fn the_built_in_dictionary_is_whole() {
         let dictionary = Dictionary::built_in().unwrap_or_else(|error| panic!("{error}"));
-        for name in ["patient", "tumour", "event", "follow_up"] {
-            let table = dictionary.collection(name).unwrap_or_else(|| panic!("{name}"));
+        assert_eq!((dictionary.collections().count(), dictionary.tables().count()), (18, 15));
+        let mut seen = Vec::new();
+        for table in dictionary.collections() {
+            assert!(!table.primary_key.is_empty(), "{}", table.name);
             for key in &table.primary_key {
-                assert!(table.field(key).is_some_and(|field| field.required), "{name}.{key}");
+                assert!(table.field(key).is_some_and(|field| field.required), "{}.{key}", table.name);
             }
+            for key in &table.foreign_keys {
+                let target = dictionary.collection(&key.reference.resource).unwrap_or_else(|| panic!("{}", table.name));
+                assert_eq!(target.primary_key, key.reference.fields, "{}: references lead to primary keys", table.name);
+                assert!(seen.contains(&target.name.as_str()), "{} comes after {}", table.name, target.name);
+            }
+            seen.push(table.name.as_str());
         }
-        let cases = dictionary.table("cases").unwrap_or_else(|| panic!("cases"));
-        for endpoint in cases.endpoints.values() {
+        for endpoint in dictionary.tables().flat_map(|table| table.endpoints.values()) {
+            let cases = dictionary.table("cases").unwrap_or_else(|| panic!("cases"));
             assert!(cases.field(&endpoint.days).is_some() && cases.field(&endpoint.event).is_some());
         }
     }
 
     #[test]
-    fn identifiers_and_dates_are_never_queryable() {
+    fn identifiers_dates_and_texts_are_never_queryable_and_tables_are_coded() {
         let dictionary = Dictionary::built_in().unwrap_or_else(|error| panic!("{error}"));
-        let all = dictionary.collections().chain(dictionary.table("cases"));
-        for field in all.flat_map(|table| &table.fields) {
-            if field.privacy == Privacy::Identifier || matches!(field.kind, Kind::Date | Kind::Text) {
-                assert!(!field.filterable && !field.groupable, "{}", field.name);
+        for (table, field) in all(&dictionary) {
+            let coded = matches!(field.kind, Kind::Code(_) | Kind::Integer { .. });
+            if field.privacy == Privacy::Identifier || !coded {
+                assert!(!field.filterable && !field.groupable, "{}.{}", table.name, field.name);
+            }
+        }
+        for table in dictionary.tables() {
+            for field in &table.fields {
+                let stored = match field.kind {
+                    Kind::Code(_) | Kind::Amount { .. } => true,
+                    Kind::Integer { minimum, maximum } => minimum >= 0 && maximum < i64::from(u16::MAX),
+                    _ => false,
+                };
+                assert!(stored, "{}.{}", table.name, field.name);
             }
         }
     }
@@ -374,15 +364,24 @@ mod tests {
     #[test]
     fn every_label_exists_in_three_languages() {
         let dictionary = Dictionary::built_in().unwrap_or_else(|error| panic!("{error}"));
-        for field in dictionary.collections().chain(dictionary.table("cases")).flat_map(|table| &table.fields) {
-            for text in [&field.title, &field.description] {
+        for (table, field) in all(&dictionary) {
+            for text in [&field.title, &field.description, &table.title] {
                 assert!(![&text.es, &text.pt, &text.en].into_iter().any(String::is_empty), "{}", field.name);
             }
-            if let Kind::Code(list) = &field.kind {
+            if let Kind::Code(list) | Kind::Codes(list) = &field.kind {
                 for code in &list.codes {
                     assert!(!code.label.es.is_empty() && !code.label.pt.is_empty() && !code.label.en.is_empty());
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_malformed_file_is_named() {
+        let broken = |name: &str| if name == "codes/sex.csv" { Some(b"code\n".to_vec()) } else { built_in_file(name) };
+        let error = Dictionary::parse(&broken).expect_err("broken").to_string();
+        assert!(error.starts_with("codes/sex.csv"), "{error}");
+        let missing = |name: &str| if name == "patient.schema.json" { None } else { built_in_file(name) };
+        assert!(Dictionary::parse(&missing).expect_err("missing").to_string().starts_with("patient.schema.json"));
     }
 }

@@ -14,6 +14,19 @@ pub enum Language {
     En,
 }
 
+impl std::str::FromStr for Language {
+    type Err = String;
+
+    fn from_str(code: &str) -> Result<Self, String> {
+        match code {
+            "es" => Ok(Self::Es),
+            "pt" => Ok(Self::Pt),
+            "en" => Ok(Self::En),
+            _ => Err("es, pt or en".to_owned()),
+        }
+    }
+}
+
 /// One text in the three languages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

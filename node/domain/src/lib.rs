@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod date;
+pub mod date_time;
 pub mod dictionary;
 pub mod digest;
 pub mod language;

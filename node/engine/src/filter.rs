@@ -62,11 +62,13 @@ impl<'c> Filter<'c> {
                         let filter = Self::codes(codes, vec![mark]);
                         Ok(if *missing { filter } else { Self::Not(Box::new(filter)) })
                     }
-                    (Column::Numbers(numbers), _, Condition::In { values, .. }) => {
-                        let number = |value: &Value| match value {
-                            Value::Integer(number) => u16::try_from(*number).ok().map(|number| (number, number)),
-                            Value::Text(_) => None,
+                    (Column::Numbers(numbers), kind, Condition::In { values, .. }) => {
+                        let number = |value: &Value| match (value, kind) {
+                            (Value::Text(code), Kind::Code(list)) => u16::try_from(list.position(code)?).ok(),
+                            (Value::Integer(number), Kind::Integer { .. }) => u16::try_from(*number).ok(),
+                            _ => None,
                         };
+                        let number = |value: &Value| number(value).map(|number| (number, number));
                         let ranges = values.iter().map(number).collect::<Option<Vec<_>>>().ok_or_else(absent)?;
                         if ranges.len() <= 4 {
                             return Ok(Self::Numbers(numbers, ranges));

@@ -19,7 +19,7 @@ struct Axis<'c> {
     field: String,
     codes: GroupCodes,
     column: &'c Column,
-    /// Least whole number of a range; 0 for codes.
+    /// Least whole number of a range; 0 for codes, whose positions begin there.
     low: u16,
     size: u32,
     stride: u32,
@@ -33,6 +33,9 @@ impl<'c> Grouping<'c> {
             let missing = || TabulateError::Field(name.clone());
             let field = table.field(name).ok_or_else(missing)?;
             let column = columns.column(name).ok_or_else(missing)?;
+            if matches!(column, Column::Amounts(_)) {
+                return Err(missing());
+            }
             let codes = query.codes_of(field);
             let low = match (&codes, &field.kind) {
                 (GroupCodes::Range { low, .. }, Kind::Integer { .. }) => u16::try_from(*low).map_err(|_| missing())?,
@@ -78,6 +81,7 @@ impl<'c> Grouping<'c> {
                         *group += u32::from(*code) * axis.stride;
                     }
                 }
+                Column::Amounts(_) => {} // an amount is no field to group by: `Grouping::of` refuses it
                 Column::Numbers(numbers) => {
                     let missing = axis.size - 1;
                     for (group, number) in into.iter_mut().zip(&numbers[start..end]) {
@@ -104,6 +108,7 @@ impl<'c> Grouping<'c> {
                         *group = group.wrapping_add(code.wrapping_mul(stride));
                     }
                 }
+                Column::Amounts(_) => {}
                 Column::Numbers(numbers) => {
                     for (group, number) in into.iter_mut().zip(&numbers[start..end]) {
                         let position = number.wrapping_sub(axis.low).min(u16::from(missing)) as u8;

@@ -138,7 +138,7 @@ pub fn permit<'d>(
         return Err(ProblemKind::NotPermitted.at("table", format!("this table is not permitted {place}")));
     }
     let table = query.check_against(dictionary)?;
-    Ok(Permitted { query, table, safeguards })
+    Ok(Permitted { query, table, safeguards: policy.for_unit(safeguards, table.unit_of_privacy) })
 }
 
 /// Permits an indicator of the catalogue, which the node asks itself when it publishes.
@@ -152,7 +152,7 @@ pub fn permit_indicator<'d>(
 ) -> Result<Permitted<'d, Query>, Problem> {
     query.check_shape()?;
     let table = query.check_against(dictionary)?;
-    Ok(Permitted { query, table, safeguards: policy.project_safeguards() })
+    Ok(Permitted { query, table, safeguards: policy.for_unit(policy.project_safeguards(), table.unit_of_privacy) })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use node_domain::digest::Digest;
+use node_domain::{dictionary::Unit, digest::Digest};
 use node_protocol::{
     canonical::{self, CanonicalError},
     release::Safeguards,
@@ -39,6 +39,14 @@ pub struct Threshold {
     pub events: u32,
     /// Curves end at the last boundary with so many at risk.
     pub at_risk: u32,
+    /// A cell of fewer hospitals is not shown, in tables that are about hospitals.
+    #[serde(default = "facilities")]
+    pub facilities: u32,
+}
+
+/// The threshold of hospitals in a policy that does not name one.
+fn facilities() -> u32 {
+    3
 }
 
 /// What any researcher may ask outside a project.
@@ -121,8 +129,10 @@ impl Policy {
 
     fn check(&self) -> Result<(), PolicyError> {
         let floor = if self.rehearsal { 1 } else { FLOOR };
-        let Threshold { persons, events, at_risk } = self.threshold;
-        for (key, value) in [("persons", persons), ("events", events), ("at_risk", at_risk)] {
+        let Threshold { persons, events, at_risk, facilities } = self.threshold;
+        let thresholds =
+            [("persons", persons), ("events", events), ("at_risk", at_risk), ("facilities", facilities)];
+        for (key, value) in thresholds {
             if value < floor {
                 return Err(PolicyError::Floor { key: format!("threshold.{key}"), value, floor });
             }
@@ -159,8 +169,18 @@ impl Policy {
     /// The safeguards inside projects, which single projects may tighten.
     #[must_use]
     pub fn project_safeguards(&self) -> Safeguards {
-        let Threshold { persons, events, at_risk } = self.threshold;
+        let Threshold { persons, events, at_risk, .. } = self.threshold;
         Safeguards { persons, events, at_risk }
+    }
+
+    /// The same for a table whose cells protect `unit`: hospitals have a threshold of their own, public acts none.
+    pub(crate) fn for_unit(&self, safeguards: Safeguards, unit: Unit) -> Safeguards {
+        let persons = match unit {
+            Unit::Person => safeguards.persons,
+            Unit::Facility => self.threshold.facilities,
+            Unit::None => 0,
+        };
+        Safeguards { persons, ..safeguards }
     }
 }
 
@@ -173,7 +193,7 @@ mod tests {
     #[test]
     fn the_shipped_policy_is_the_design_default() {
         let policy = Policy::parse(SHIPPED).unwrap();
-        assert_eq!(policy.threshold, Threshold { persons: 5, events: 3, at_risk: 10 });
+        assert_eq!(policy.threshold, Threshold { persons: 5, events: 3, at_risk: 10, facilities: 3 });
         assert_eq!((policy.exploration.persons, policy.rehearsal), (10, false));
         assert_eq!(policy.exploration.statistics, ["count"]);
     }

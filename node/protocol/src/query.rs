@@ -175,8 +175,9 @@ impl Query {
     /// # Errors
     /// A [`Problem`] that names the field.
     pub fn check_against<'d>(&self, dictionary: &'d Dictionary) -> Result<&'d Table, Problem> {
-        if self.dictionary != dictionary.version {
-            let detail = format!("version {} is answered here; ask with that one", dictionary.version);
+        if !dictionary.answers(&self.dictionary) {
+            let known = dictionary.answers.join(", ");
+            let detail = format!("answered here are: {known}; ask with one of those");
             return Err(ProblemKind::DictionaryUnsupported.at("dictionary", detail));
         }
         let table = dictionary
@@ -239,7 +240,7 @@ impl Query {
                 }
                 GroupCodes::Range { low, high: high.max(low - 1) }
             }
-            Kind::Date | Kind::Text => GroupCodes::List(Vec::new()),
+            _ => GroupCodes::List(Vec::new()),
         }
     }
 }
@@ -336,8 +337,10 @@ impl Condition {
                         if values.iter().all(fits) {
                             return Ok(());
                         }
-                        let codes = list.codes.iter().map(|code| code.code.as_str()).collect::<Vec<_>>().join(", ");
-                        bad(format!("`{name}` takes codes, as text: {codes}"))
+                        let mut codes = list.codes.iter().map(|code| code.code.as_str()).collect::<Vec<_>>();
+                        let more = if codes.len() > 60 { ", … (see the dictionary)" } else { "" };
+                        codes.truncate(60);
+                        bad(format!("`{name}` takes codes, as text: {}{more}", codes.join(", ")))
                     }
                     (Self::In { .. }, _) => bad(format!("`{name}` cannot be filtered by")),
                     // these have no field of their own and were handled above

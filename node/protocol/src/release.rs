@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Safeguards {
-    /// A cell of fewer persons is not shown.
+    /// A cell of fewer persons is not shown; of fewer hospitals, where the table is about those; 0 where it is about nobody.
     pub persons: u32,
     /// An interval of a survival curve holds no event of a cause, or at least so many.
     pub events: u32,

@@ -209,7 +209,7 @@ impl Responder {
             node: self.node.clone(),
             protocols: vec![PROTOCOL_VERSION],
             software: env!("CARGO_PKG_VERSION").to_owned(),
-            dictionaries: vec![self.dictionary.version.clone()],
+            dictionaries: self.dictionary.answers.clone(),
             statistics: vec!["count".to_owned(), "survival".to_owned()],
             snapshot: published.as_ref().map(|published| published.snapshot.id),
             epoch: self.roster.load().epoch(),

@@ -1,4 +1,5 @@
-//! Columns in memory: one byte per coded value, two per whole number, in the order of persons.
+//! Columns in memory: one byte per coded value, two per whole number or code of a long list, four per amount, in the order of
+//! persons (or hospitals, where the table is about those).
 
 use std::collections::BTreeMap;
 
@@ -7,13 +8,41 @@ use node_domain::dictionary::{Field, Kind, Table};
 /// The mark of a missing whole number.
 pub const MISSING_NUMBER: u16 = u16::MAX;
 
+/// The mark of a missing amount.
+pub const MISSING_AMOUNT: u32 = u32::MAX;
+
 /// A column of an analysis table.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Column {
     /// Positions in the field's code list; the position past its end is the missing value.
     Codes(Vec<u8>),
-    /// Whole numbers; [`MISSING_NUMBER`] is the missing value.
+    /// Whole numbers, or positions in a code list too long for a byte; [`MISSING_NUMBER`] is the missing value.
     Numbers(Vec<u16>),
+    /// Whole amounts that are only summed; [`MISSING_AMOUNT`] is the missing value.
+    Amounts(Vec<u32>),
+}
+
+impl Column {
+    /// An empty column for values of `kind`, with room for `rows`; `None` for kinds that analysis tables do not hold.
+    #[must_use]
+    pub fn for_kind(kind: &Kind, rows: usize) -> Option<Self> {
+        match kind {
+            Kind::Code(list) if list.is_narrow() => Some(Self::Codes(Vec::with_capacity(rows))),
+            Kind::Code(_) | Kind::Integer { .. } => Some(Self::Numbers(Vec::with_capacity(rows))),
+            Kind::Amount { .. } => Some(Self::Amounts(Vec::with_capacity(rows))),
+            Kind::Codes(_) | Kind::Decimal { .. } | Kind::Date | Kind::DateTime | Kind::Text => None,
+        }
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Codes(codes) => codes.len(),
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Amounts(amounts) => amounts.len(),
+        }
+    }
 }
 
 /// An analysis table. Holds rows: never printed, and read by the engine alone.
@@ -25,7 +54,7 @@ pub struct Columns {
     repeats: Vec<Repeat>,
 }
 
-/// A row of a person who has an earlier row.
+/// A row of a person (or hospital) who has an earlier row.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Repeat {
     /// The row.
@@ -112,17 +141,23 @@ impl Columns {
 }
 
 fn check(field: &Field, column: &Column, rows: usize) -> Result<(), ColumnsError> {
-    let (length, fits) = match (column, &field.kind) {
-        (Column::Codes(codes), Kind::Code(list)) => {
-            (codes.len(), codes.iter().all(|code| usize::from(*code) <= list.codes.len()))
+    let fits = match (column, &field.kind) {
+        (Column::Codes(codes), Kind::Code(list)) if list.is_narrow() => {
+            codes.iter().all(|code| usize::from(*code) <= list.codes.len())
+        }
+        (Column::Numbers(positions), Kind::Code(list)) if !list.is_narrow() => {
+            positions.iter().all(|at| *at == MISSING_NUMBER || usize::from(*at) < list.codes.len())
         }
         (Column::Numbers(numbers), Kind::Integer { minimum, maximum }) => {
             let bounds = *minimum..=*maximum;
-            (numbers.len(), numbers.iter().all(|n| *n == MISSING_NUMBER || bounds.contains(&i64::from(*n))))
+            numbers.iter().all(|n| *n == MISSING_NUMBER || bounds.contains(&i64::from(*n)))
+        }
+        (Column::Amounts(amounts), Kind::Amount { maximum }) => {
+            amounts.iter().all(|amount| *amount == MISSING_AMOUNT || amount <= maximum)
         }
         _ => return Err(ColumnsError::Field(field.name.clone())),
     };
-    if length != rows {
+    if column.rows() != rows {
         return Err(ColumnsError::Length(field.name.clone()));
     }
     if fits { Ok(()) } else { Err(ColumnsError::Value(field.name.clone())) }

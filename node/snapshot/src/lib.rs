@@ -4,6 +4,7 @@
 
 pub mod columns;
 pub mod durable;
+pub mod keeping;
 pub mod manifest;
 pub mod parquet_file;
 pub mod shelf;

@@ -17,7 +17,7 @@ use parquet::{
     file::properties::WriterProperties,
 };
 
-use crate::columns::{Column, Columns, ColumnsError, MISSING_NUMBER};
+use crate::columns::{Column, Columns, ColumnsError, MISSING_AMOUNT, MISSING_NUMBER};
 
 /// Column of the person's number inside the snapshot.
 const PERSON: &str = "person";
@@ -63,8 +63,12 @@ pub fn write(path: &Path, table: &Table, draft: &Draft) -> Result<(), FileError>
     for field in &table.fields {
         let array: ArrayRef = match (draft.columns.get(&field.name), &field.kind) {
             (Some(Column::Codes(codes)), Kind::Code(list)) => Arc::new(code_array(codes, list)?),
+            (Some(Column::Numbers(positions)), Kind::Code(list)) => Arc::new(long_code_array(positions, list)?),
             (Some(Column::Numbers(numbers)), Kind::Integer { .. }) => {
                 Arc::new(numbers.iter().map(|n| (*n != MISSING_NUMBER).then_some(*n)).collect::<UInt16Array>())
+            }
+            (Some(Column::Amounts(amounts)), Kind::Amount { .. }) => {
+                Arc::new(amounts.iter().map(|n| (*n != MISSING_AMOUNT).then_some(*n)).collect::<UInt32Array>())
             }
             _ => return Err(ColumnsError::Field(field.name.clone()).into()),
         };
@@ -85,6 +89,12 @@ fn code_array(codes: &[u8], list: &CodeList) -> Result<DictionaryArray<UInt8Type
     DictionaryArray::try_new(keys, Arc::new(StringArray::from(values)))
 }
 
+fn long_code_array(positions: &[u16], list: &CodeList) -> Result<DictionaryArray<UInt16Type>, ArrowError> {
+    let keys = positions.iter().map(|at| (*at != MISSING_NUMBER).then_some(*at)).collect::<UInt16Array>();
+    let values = list.codes.iter().map(|code| code.code.as_str()).collect::<Vec<_>>();
+    DictionaryArray::try_new(keys, Arc::new(StringArray::from(values)))
+}
+
 /// Reads a table into columns.
 ///
 /// # Errors
@@ -93,12 +103,9 @@ pub fn read(path: &Path, table: &Table) -> Result<Columns, FileError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
     let schema: Arc<Schema> = Arc::clone(builder.schema());
     let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
-    let empty = |kind: &Kind| match kind {
-        Kind::Code(_) => Column::Codes(Vec::with_capacity(rows)),
-        Kind::Integer { .. } | Kind::Date | Kind::Text => Column::Numbers(Vec::with_capacity(rows)),
-    };
+    let columns = table.fields.iter().filter_map(|f| Some((f.name.clone(), Column::for_kind(&f.kind, rows)?)));
     let mut draft = Draft {
-        columns: table.fields.iter().map(|field| (field.name.clone(), empty(&field.kind))).collect(),
+        columns: columns.collect(),
         persons: Vec::with_capacity(rows),
         record_keys: Vec::with_capacity(rows),
     };
@@ -126,23 +133,38 @@ fn append(column: &mut Column, array: &ArrayRef, kind: &Kind) -> Option<()> {
     match (column, kind, array.data_type()) {
         (Column::Codes(codes), Kind::Code(list), DataType::Dictionary(..)) => {
             let array = array.as_dictionary_opt::<UInt8Type>()?;
-            let values = array.values().as_string_opt::<i32>()?;
+            let positions = positions(list, array.values())?;
             let missing = u8::try_from(list.codes.len()).ok()?;
-            let positions = values
-                .iter()
-                .map(|value| list.position(value?).and_then(|position| u8::try_from(position).ok()))
-                .collect::<Option<Vec<_>>>()?;
             for key in array.keys() {
                 codes.push(match key {
-                    Some(key) => *positions.get(usize::from(key))?,
+                    Some(key) => u8::try_from(*positions.get(usize::from(key))?).ok()?,
                     None => missing,
+                });
+            }
+        }
+        (Column::Numbers(numbers), Kind::Code(list), DataType::Dictionary(..)) => {
+            let array = array.as_dictionary_opt::<UInt16Type>()?;
+            let positions = positions(list, array.values())?;
+            for key in array.keys() {
+                numbers.push(match key {
+                    Some(key) => *positions.get(usize::from(key))?,
+                    None => MISSING_NUMBER,
                 });
             }
         }
         (Column::Numbers(numbers), Kind::Integer { .. }, DataType::UInt16) => {
             numbers.extend(array.as_primitive_opt::<UInt16Type>()?.iter().map(|n| n.unwrap_or(MISSING_NUMBER)));
         }
+        (Column::Amounts(amounts), Kind::Amount { .. }, DataType::UInt32) => {
+            amounts.extend(array.as_primitive_opt::<UInt32Type>()?.iter().map(|n| n.unwrap_or(MISSING_AMOUNT)));
+        }
         _ => return None,
     }
     Some(())
+}
+
+/// The list's position of each value that the file's dictionary holds.
+fn positions(list: &CodeList, values: &ArrayRef) -> Option<Vec<u16>> {
+    let values = values.as_string_opt::<i32>()?;
+    values.iter().map(|value| u16::try_from(list.position(value?)?).ok()).collect()
 }

@@ -19,10 +19,12 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     columns::Columns,
     durable,
-    manifest::{Manifest, TableEntry},
+    manifest::{Manifest, Provenance, TableEntry},
     parquet_file::{self, Draft, FileError},
 };
 
+/// Version of the manifest's form.
+const FORMAT: u32 = 2;
 const POINTER: &str = "CURRENT";
 const MANIFEST: &str = "manifest.json";
 const CATALOGUE: &str = "catalogue.json";
@@ -73,7 +75,7 @@ pub enum ShelfError {
     },
 }
 
-fn at(path: &Path) -> impl FnOnce(io::Error) -> ShelfError {
+pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> ShelfError {
     let path = path.to_owned();
     |source| ShelfError::Io { path, source }
 }
@@ -108,7 +110,7 @@ pub struct Prepared {
 pub fn prepare(
     shelf: &Path,
     dictionary: &Dictionary,
-    batches: Vec<Digest>,
+    provenance: Provenance,
     tables: &[(&Table, Draft)],
 ) -> Result<Prepared, ShelfError> {
     fs::create_dir_all(shelf).map_err(at(shelf))?;
@@ -117,13 +119,17 @@ pub fn prepare(
         fs::remove_dir_all(&folder).map_err(at(&folder))?;
     }
     fs::create_dir(&folder).map_err(at(&folder))?;
-    let mut manifest = Manifest { format: 1, dictionary: dictionary.version.clone(), batches, tables: BTreeMap::new() };
+    let mut manifest =
+        Manifest { format: FORMAT, dictionary: dictionary.version.clone(), provenance, tables: BTreeMap::new() };
     for (table, draft) in tables {
         let file = format!("{}.parquet", table.name);
         let path = folder.join(&file);
         parquet_file::write(&path, table, draft).map_err(|source| ShelfError::Table { path: path.clone(), source })?;
         let sha256 = hash(&path)?;
-        manifest.tables.insert(table.name.clone(), TableEntry { file, rows: draft.persons.len() as u64, sha256 });
+        // persons ascend, so a new number is a new person
+        let units = draft.persons.chunk_by(|a, b| a == b).count() as u64;
+        let (rows, unit_of_privacy) = (draft.persons.len() as u64, table.unit_of_privacy);
+        manifest.tables.insert(table.name.clone(), TableEntry { file, rows, unit_of_privacy, units, sha256 });
     }
     let path = folder.join(MANIFEST);
     let bytes = manifest.bytes().map_err(|_| ShelfError::Form(path.clone()))?;
@@ -147,7 +153,7 @@ impl Prepared {
     pub fn enforce(self, shelf: &Path, dictionary: &Dictionary, catalogue: &[u8]) -> Result<(), ShelfError> {
         let path = self.folder.join(CATALOGUE);
         durable::replace(&path, catalogue).map_err(at(&path))?;
-        let place = shelf.join(self.id.hex());
+        let place = place(shelf, self.id);
         if place.exists() && load(&place, self.id, dictionary).is_err() {
             // the same data were published before and damaged since: put the damaged folder aside
             let aside = shelf.join("damaged");
@@ -169,6 +175,12 @@ impl Prepared {
     }
 }
 
+/// The folder of a snapshot.
+#[must_use]
+pub fn place(shelf: &Path, id: Digest) -> PathBuf {
+    shelf.join(id.hex())
+}
+
 /// The identity of the snapshot in force, if any.
 ///
 /// # Errors
@@ -188,20 +200,33 @@ pub fn current(shelf: &Path) -> Result<Option<Digest>, ShelfError> {
 /// Where a file is missing, changed or of another dictionary.
 pub fn open(shelf: &Path, dictionary: &Dictionary) -> Result<Option<(Snapshot, Vec<u8>)>, ShelfError> {
     let Some(id) = current(shelf)? else { return Ok(None) };
-    let folder = shelf.join(id.hex());
+    let folder = place(shelf, id);
     let snapshot = load(&folder, id, dictionary)?;
     let path = folder.join(CATALOGUE);
     let catalogue = fs::read(&path).map_err(at(&path))?;
     Ok(Some((snapshot, catalogue)))
 }
 
-fn load(folder: &Path, id: Digest, dictionary: &Dictionary) -> Result<Snapshot, ShelfError> {
+/// Reads the manifest of a snapshot, checking its hash.
+///
+/// # Errors
+/// Where it is missing, changed, or of an earlier form.
+pub fn manifest(shelf: &Path, id: Digest) -> Result<Manifest, ShelfError> {
+    read_manifest(&place(shelf, id), id)
+}
+
+fn read_manifest(folder: &Path, id: Digest) -> Result<Manifest, ShelfError> {
     let path = folder.join(MANIFEST);
     let bytes = fs::read(&path).map_err(at(&path))?;
     if Digest::of(&bytes) != id {
         return Err(ShelfError::Hash(path));
     }
-    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|_| ShelfError::Form(path.clone()))?;
+    serde_json::from_slice(&bytes).map_err(|_| ShelfError::Form(path))
+}
+
+fn load(folder: &Path, id: Digest, dictionary: &Dictionary) -> Result<Snapshot, ShelfError> {
+    let path = folder.join(MANIFEST);
+    let manifest = read_manifest(folder, id)?;
     if manifest.dictionary != dictionary.version {
         return Err(ShelfError::Dictionary { made: manifest.dictionary, read: dictionary.version.clone() });
     }
@@ -238,8 +263,11 @@ mod tests {
             .iter()
             .map(|field| {
                 let column = match &field.kind {
-                    Kind::Code(list) => Column::Codes(
+                    Kind::Code(list) if list.is_narrow() => Column::Codes(
                         (0..rows).map(|row| u8::try_from(row % (list.codes.len() + 1)).unwrap()).collect(),
+                    ),
+                    Kind::Code(list) => Column::Numbers(
+                        (0..rows).map(|row| u16::try_from(row % list.codes.len()).unwrap()).collect(),
                     ),
                     Kind::Integer { minimum, .. } => {
                         let value = u16::try_from(*minimum).unwrap();
@@ -247,7 +275,8 @@ mod tests {
                             (0..rows).map(|row| if row % 7 == 0 { MISSING_NUMBER } else { value }).collect(),
                         )
                     }
-                    Kind::Date | Kind::Text => panic!("analysis tables are coded"),
+                    Kind::Amount { maximum } => Column::Amounts(vec![*maximum; rows]),
+                    _ => panic!("analysis tables are coded"),
                 };
                 (field.name.clone(), column)
             })
@@ -261,7 +290,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let dictionary = Dictionary::built_in().unwrap();
         let table = dictionary.table("cases").unwrap();
-        let prepared = prepare(folder.path(), &dictionary, vec![], &[(table, draft(table, 0))]).unwrap();
+        let prepared = prepare(folder.path(), &dictionary, Provenance::default(), &[(table, draft(table, 0))]).unwrap();
         assert_eq!(prepared.load(&dictionary).unwrap().table("cases").unwrap().rows(), 0);
     }
 
@@ -271,7 +300,7 @@ mod tests {
         let dictionary = Dictionary::built_in().unwrap();
         let table = dictionary.table("cases").unwrap();
         assert!(open(folder.path(), &dictionary).unwrap().is_none());
-        let prepared = prepare(folder.path(), &dictionary, vec![], &[(table, draft(table, 1000))]).unwrap();
+        let prepared = prepare(folder.path(), &dictionary, Provenance::default(), &[(table, draft(table, 1000))]).unwrap();
         assert_eq!(current(folder.path()).unwrap(), None, "nothing is in force before enforce");
         let id = prepared.id;
         prepared.enforce(folder.path(), &dictionary, b"[]").unwrap();
@@ -283,7 +312,7 @@ mod tests {
             assert!(cases.column(&name) == Some(&column), "{name}");
         }
         // the same data again are the same snapshot
-        let again = prepare(folder.path(), &dictionary, vec![], &[(table, draft(table, 1000))]).unwrap();
+        let again = prepare(folder.path(), &dictionary, Provenance::default(), &[(table, draft(table, 1000))]).unwrap();
         assert_eq!(again.id, id);
         again.enforce(folder.path(), &dictionary, b"[]").unwrap();
         // one flipped byte is found
@@ -294,7 +323,7 @@ mod tests {
         fs::write(&file, bytes).unwrap();
         assert!(matches!(open(folder.path(), &dictionary), Err(ShelfError::Hash(_))));
         // and publishing again mends it
-        let mended = prepare(folder.path(), &dictionary, vec![], &[(table, draft(table, 1000))]).unwrap();
+        let mended = prepare(folder.path(), &dictionary, Provenance::default(), &[(table, draft(table, 1000))]).unwrap();
         mended.enforce(folder.path(), &dictionary, b"[]").unwrap();
         assert_eq!(open(folder.path(), &dictionary).unwrap().unwrap().0.id, id);
     }

@@ -10,7 +10,7 @@ use node_policy::{permit::permit_indicator, policy::Policy};
 use node_protocol::query::{Condition, Query, Value};
 use node_snapshot::{
     columns::{Column, Columns, MISSING_NUMBER},
-    manifest::Manifest,
+    manifest::{Manifest, Provenance},
     shelf::Snapshot,
 };
 use proptest::prelude::*;
@@ -31,8 +31,13 @@ fn columns(table: &Table, rows: usize, seed: u64) -> (BTreeMap<String, Column>, 
         .iter()
         .map(|field| {
             let column = match &field.kind {
-                Kind::Code(list) => {
+                Kind::Code(list) if list.is_narrow() => {
                     Column::Codes((0..rows).map(|_| u8::try_from(draw(list.codes.len() as u64 + 1)).unwrap()).collect())
+                }
+                Kind::Code(list) => {
+                    let codes = list.codes.len() as u64;
+                    let position = |draw: u64| if draw == codes { MISSING_NUMBER } else { u16::try_from(draw).unwrap() };
+                    Column::Numbers((0..rows).map(|_| position(draw(codes + 1))).collect())
                 }
                 Kind::Integer { minimum, maximum } => {
                     let span = u64::try_from((maximum - minimum).min(40)).unwrap();
@@ -45,7 +50,8 @@ fn columns(table: &Table, rows: usize, seed: u64) -> (BTreeMap<String, Column>, 
                     };
                     Column::Numbers((0..rows).map(|_| number(draw(span + 3))).collect())
                 }
-                Kind::Date | Kind::Text => panic!("analysis tables are coded"),
+                Kind::Amount { maximum } => Column::Amounts(vec![*maximum; rows]),
+                _ => panic!("analysis tables are coded"),
             };
             (field.name.clone(), column)
         })
@@ -65,7 +71,12 @@ fn snapshot(dictionary: &Dictionary, rows: usize, seed: u64) -> (Snapshot, Vec<u
     let table = dictionary.table("cases").unwrap();
     let (columns_by_name, persons, keys) = columns(table, rows, seed);
     let columns = Columns::new(table, columns_by_name, &persons, keys).unwrap();
-    let manifest = Manifest { format: 1, dictionary: "1.0".into(), batches: vec![], tables: BTreeMap::new() };
+    let manifest = Manifest {
+        format: 2,
+        dictionary: "1.1".into(),
+        provenance: Provenance::default(),
+        tables: BTreeMap::new(),
+    };
     (Snapshot::in_memory(manifest, Digest::of(b"test"), BTreeMap::from([("cases".to_owned(), columns)])), persons)
 }
 
@@ -73,6 +84,9 @@ fn passes(condition: &Condition, table: &Table, columns: &Columns, row: usize) -
     let value = |field: &str| match (columns.column(field).unwrap(), &table.field(field).unwrap().kind) {
         (Column::Codes(codes), Kind::Code(list)) => {
             list.codes.get(usize::from(codes[row])).map(|code| Value::Text(code.code.clone()))
+        }
+        (Column::Numbers(positions), Kind::Code(list)) => {
+            list.codes.get(usize::from(positions[row])).map(|code| Value::Text(code.code.clone()))
         }
         (Column::Numbers(numbers), _) => {
             (numbers[row] != MISSING_NUMBER).then(|| Value::Integer(i64::from(numbers[row])))

@@ -1,0 +1,203 @@
+//! Keeping snapshots: which there are, which are pinned, and deleting the others.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, Utc};
+use node_domain::digest::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    durable,
+    shelf::{self, ShelfError, at},
+};
+
+/// Beside a snapshot's manifest, which knows no time: when it was put in force, and whether it is to be kept.
+const NOTE: &str = "kept.json";
+
+/// What is noted of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// When it was put in force, the last time.
+    pub published: DateTime<Utc>,
+    /// Who published it.
+    pub by: String,
+    /// Why it must not be deleted, where it must not.
+    pub pinned: Option<String>,
+}
+
+/// A snapshot on the shelf.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its identity.
+    pub id: Digest,
+    /// What is noted of it; `None` for one that was never put in force.
+    pub note: Option<Note>,
+    /// Whether it is the one in force.
+    pub in_force: bool,
+}
+
+/// Why a snapshot stays.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepingError {
+    /// The shelf.
+    #[error(transparent)]
+    Shelf(#[from] ShelfError),
+    /// No snapshot, or more than one, begins so.
+    #[error("{0} snapshots begin with `{1}`: `alianza snapshot list` shows them")]
+    Ambiguous(usize, String),
+    /// It is in force.
+    #[error("snapshot {} is in force: publish another one first", .0.short())]
+    InForce(Digest),
+    /// It is pinned.
+    #[error("snapshot {} is pinned ({why}): unpin it first", id.short())]
+    Pinned {
+        /// Which.
+        id: Digest,
+        /// Why.
+        why: String,
+    },
+}
+
+/// All snapshots, the latest first.
+///
+/// # Errors
+/// Those of the file system, and a note that is damaged.
+pub fn list(shelf: &Path) -> Result<Vec<Kept>, ShelfError> {
+    let current = shelf::current(shelf)?;
+    let mut kept = Vec::new();
+    let entries = match fs::read_dir(shelf) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(kept),
+        Err(error) => return Err(at(shelf)(error)),
+    };
+    for entry in entries {
+        let path = entry.map_err(at(shelf))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Ok(id) = format!("sha256:{name}").parse::<Digest>() {
+            kept.push(Kept { id, note: read(shelf, id)?, in_force: current == Some(id) });
+        }
+    }
+    let published = |kept: &Kept| kept.note.as_ref().map(|note| note.published);
+    kept.sort_by(|a, b| published(b).cmp(&published(a)).then(a.id.cmp(&b.id)));
+    Ok(kept)
+}
+
+/// The snapshot whose identity begins with `text` (with or without `sha256:`), or `current`.
+///
+/// # Errors
+/// Where there is none or more than one.
+pub fn find(shelf: &Path, text: &str) -> Result<Kept, KeepingError> {
+    let start = text.trim_start_matches("sha256:");
+    let fits = |kept: &Kept| if start == "current" { kept.in_force } else { kept.id.hex().starts_with(start) };
+    let mut found: Vec<Kept> = list(shelf)?.into_iter().filter(fits).collect();
+    match (found.pop(), found.len()) {
+        (Some(kept), 0) => Ok(kept),
+        (one, others) => Err(KeepingError::Ambiguous(others + usize::from(one.is_some()), text.to_owned())),
+    }
+}
+
+fn note_path(shelf: &Path, id: Digest) -> PathBuf {
+    shelf::place(shelf, id).join(NOTE)
+}
+
+fn read(shelf: &Path, id: Digest) -> Result<Option<Note>, ShelfError> {
+    let path = note_path(shelf, id);
+    match fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|_| ShelfError::Form(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(at(&path)(error)),
+    }
+}
+
+fn write(shelf: &Path, id: Digest, note: &Note) -> Result<(), ShelfError> {
+    let path = note_path(shelf, id);
+    let bytes = serde_json::to_vec_pretty(note).map_err(|_| ShelfError::Form(path.clone()))?;
+    durable::replace(&path, &bytes).map_err(at(&path))
+}
+
+/// Notes that a snapshot was put in force. One that was pinned before stays pinned.
+///
+/// # Errors
+/// Those of the file system.
+pub fn note_published(shelf: &Path, id: Digest, now: DateTime<Utc>, by: &str) -> Result<(), ShelfError> {
+    let pinned = read(shelf, id)?.and_then(|note| note.pinned);
+    write(shelf, id, &Note { published: now, by: by.to_owned(), pinned })
+}
+
+/// Pins a snapshot, or takes the pin away.
+///
+/// # Errors
+/// Those of the file system.
+pub fn pin(shelf: &Path, kept: &Kept, why: Option<&str>, now: DateTime<Utc>) -> Result<(), ShelfError> {
+    let note = kept.note.clone().unwrap_or(Note { published: now, by: String::new(), pinned: None });
+    write(shelf, kept.id, &Note { pinned: why.map(str::to_owned), ..note })
+}
+
+/// Deletes a snapshot.
+///
+/// # Errors
+/// Where it is in force or pinned, or the file system does not let it.
+pub fn delete(shelf: &Path, kept: &Kept) -> Result<(), KeepingError> {
+    if let Some(why) = kept.note.as_ref().and_then(|note| note.pinned.clone()) {
+        return Err(KeepingError::Pinned { id: kept.id, why });
+    }
+    delete_even_pinned(shelf, kept)
+}
+
+/// Deletes a snapshot also where it is pinned: an erasure must.
+///
+/// # Errors
+/// Where it is in force, or the file system does not let it.
+pub fn delete_even_pinned(shelf: &Path, kept: &Kept) -> Result<(), KeepingError> {
+    if kept.in_force {
+        return Err(KeepingError::InForce(kept.id));
+    }
+    let place = shelf::place(shelf, kept.id);
+    Ok(fs::remove_dir_all(&place).map_err(at(&place))?)
+}
+
+/// The snapshots that may go when the newest `keep` stay: neither in force nor pinned.
+#[must_use]
+pub fn superfluous(all: &[Kept], keep: usize) -> Vec<&Kept> {
+    let free = |kept: &&Kept| !kept.in_force && kept.note.as_ref().is_none_or(|note| note.pinned.is_none());
+    all.iter().skip(keep).filter(free).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use node_domain::dictionary::Dictionary;
+
+    use super::*;
+    use crate::manifest::Provenance;
+
+    #[test]
+    fn what_is_pinned_or_in_force_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let dictionary = Dictionary::built_in().unwrap();
+        let time = |minute: i64| DateTime::from_timestamp(60 * minute, 0).unwrap();
+        for number in 0..4 {
+            let provenance = Provenance { objected: number, ..Provenance::default() };
+            let prepared = shelf::prepare(folder.path(), &dictionary, provenance, &[]).unwrap();
+            let id = prepared.id;
+            prepared.enforce(folder.path(), &dictionary, b"[]").unwrap();
+            note_published(folder.path(), id, time(i64::try_from(number).unwrap()), "test").unwrap();
+        }
+        let all = list(folder.path()).unwrap();
+        assert_eq!(all.iter().map(|kept| kept.in_force).collect::<Vec<_>>(), [true, false, false, false]);
+        assert!(matches!(delete(folder.path(), &all[0]), Err(KeepingError::InForce(_))));
+        pin(folder.path(), &all[2], Some("annual report 2026"), time(9)).unwrap();
+        let all = list(folder.path()).unwrap();
+        assert!(matches!(delete(folder.path(), &all[2]), Err(KeepingError::Pinned { .. })));
+        let go: Vec<Digest> = superfluous(&all, 1).iter().map(|kept| kept.id).collect();
+        assert_eq!(go, [all[1].id, all[3].id]);
+        delete(folder.path(), &all[3]).unwrap();
+        assert_eq!(find(folder.path(), &all[2].id.short()).unwrap().id, all[2].id);
+        assert_eq!(find(folder.path(), "current").unwrap().id, all[0].id);
+        assert!(matches!(find(folder.path(), "zz"), Err(KeepingError::Ambiguous(0, _))));
+        assert_eq!(list(folder.path()).unwrap().len(), 3);
+    }
+}
