@@ -1,90 +1,154 @@
-//! Batches: files that are loaded together, all or nothing.
+//! Batches: what was loaded, removed or erased together, in order, each in a folder of its own.
 //!
-//! A batch is written into a folder of its own and renamed into place when every row of every file is good. A crash leaves no
-//! batch; what was begun is swept away by the next load.
+//! A batch is written into a folder called `unfinished` and renamed into place when it is whole. A crash leaves no batch; what was
+//! begun is swept away by the next one. A batch that was reverted stays in its place with a note, out of force.
 
 use std::{
-    cell::RefCell,
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::BTreeMap,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
 
-use node_domain::{
-    dictionary::{Dictionary, Table},
-    digest::Digest,
-};
+use chrono::{DateTime, NaiveDate, Utc};
+use node_domain::digest::Digest;
 use node_snapshot::durable;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use crate::{
-    defect::{Defect, Rule},
-    pseudonym::PseudonymKey,
-    reader::{self, Row},
-    stored::{self, StoredError, Writer},
-};
+use crate::stored::StoredError;
 
-/// A file of a collection, as named by the operator.
-#[derive(Debug, Clone)]
-pub struct Source {
-    /// Collection, such as `tumour`.
-    pub collection: String,
-    /// File.
-    pub path: PathBuf,
-}
+const RECORD: &str = "batch.json";
+const REVERTED: &str = "reverted.json";
+const UNFINISHED: &str = "unfinished";
+/// The file of held back rows in a batch's folder.
+pub const QUARANTINE: &str = "quarantine.jsonl";
 
-/// What is remembered of an accepted batch.
+/// What is remembered of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BatchRecord {
-    /// Identity: hash over collections and file contents, so that the same files are the same batch.
+    /// Identity: hash over what was loaded, so that the same files are the same batch.
     pub batch: Digest,
+    /// What it does.
+    pub kind: BatchKind,
+    /// Who loaded it.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The day on which the files were taken from their source.
+    pub extracted_on: NaiveDate,
     /// Dictionary version that the rows were checked against.
     pub dictionary: String,
+    /// The mapping, where one was used.
+    pub mapping: Option<MappingRecord>,
     /// The files, in the order in which they were read.
     pub files: Vec<FileRecord>,
+}
+
+/// What a batch does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchKind {
+    /// Brings rows; one with the key of an earlier row takes its place.
+    Load,
+    /// Takes rows away by their keys.
+    Removal,
+    /// Keeps all rows of these persons out of everything (they objected).
+    Objection,
+    /// All rows of some persons were erased from every batch. Does not say who.
+    Erasure,
+}
+
+impl BatchKind {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Removal => "removal",
+            Self::Objection => "objection",
+            Self::Erasure => "erasure",
+        }
+    }
+}
+
+/// A mapping that a batch was loaded with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MappingRecord {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: u32,
+    /// Hash of its text.
+    pub sha256: Digest,
 }
 
 /// What is remembered of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileRecord {
-    /// Collection.
-    pub collection: String,
-    /// Rows.
-    pub rows: u64,
+    /// Its name, without folders.
+    pub source: String,
     /// Hash of the file as it was loaded.
     pub sha256: Digest,
+    /// What came of it.
+    pub parts: Vec<PartRecord>,
+}
+
+/// The rows of one collection that came of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartRecord {
+    /// Collection.
+    pub collection: String,
     /// Stored file inside the batch's folder.
     pub stored: String,
+    /// Rows taken.
+    pub rows: u64,
+    /// Rows held back.
+    pub quarantined: u64,
+    /// Rows that say the same as an earlier row of the batch, where the mapping allows that.
+    pub repeated: u64,
+    /// Rows of erased persons, which are not taken again.
+    pub erased: u64,
+    /// Rows per quality rule that they break, as far as one row alone shows it.
+    pub rules: BTreeMap<String, u64>,
 }
 
-/// What became of a load.
-#[derive(Debug)]
-pub enum Outcome {
-    /// All rows are in.
-    Accepted(BatchRecord),
-    /// The same files are in already; nothing was changed.
-    AlreadyLoaded(BatchRecord),
-    /// Nothing was taken; every defect was reported.
-    Refused {
-        /// Number of defects.
-        defects: u64,
-        /// Rows read.
-        rows: u64,
-    },
+/// Why a batch is out of force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reverted {
+    /// Who took it out.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Why.
+    pub why: String,
 }
 
-/// A load that could not be carried out, for reasons outside the files' content.
+/// A batch on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Its number, counted from 1.
+    pub number: u32,
+    /// Its folder.
+    pub place: PathBuf,
+    /// What is remembered of it.
+    pub record: BatchRecord,
+    /// Set where it is out of force.
+    pub reverted: Option<Reverted>,
+}
+
+/// Something that cannot be carried out, for reasons outside the files' content.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// No such collection.
     #[error("there is no collection `{0}`; known are: {1}")]
     Collection(String, String),
     /// The file system.
-    #[error("{}: cannot be read or written", path.display())]
+    #[error("{}: {}", path.display(), hint(source))]
     Io {
         /// Where.
         path: PathBuf,
@@ -93,19 +157,75 @@ pub enum IngestError {
         source: io::Error,
     },
     /// A stored file.
-    #[error(transparent)]
-    Stored(#[from] StoredError),
+    #[error("{}: {}", path.display(), stored_hint(source))]
+    Stored {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: StoredError,
+    },
     /// A batch's record is damaged.
     #[error("{}: the record of the batch is damaged; restore it from a backup", .0.display())]
     Record(PathBuf),
     /// Another load or publication is running.
     #[error("another load or publication is running on this node: wait until it has ended")]
     Locked,
+    /// No such batch.
+    #[error("there is no batch {0}: `alianza batch list` shows them")]
+    NoBatch(u32),
+    /// The batch cannot be reverted.
+    #[error("batch {0} {1}")]
+    Unrevertible(u32, &'static str),
+    /// Something of the program's own tables; a test keeps it from shipping.
+    #[error("a table that ships with the program cannot be read: {0}")]
+    Shipped(String),
 }
 
-fn at(path: &Path) -> impl FnOnce(io::Error) -> IngestError {
+fn hint(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "the disk is full: make room and run the command again; nothing was changed".to_owned()
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the folder is read-only: mount it for writing and run the command again; nothing was changed".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "permission denied: run the command as the user that owns the node's folder; nothing was changed".to_owned()
+        }
+        io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+        _ => "cannot be read or written".to_owned(),
+    }
+}
+
+fn stored_hint(error: &StoredError) -> String {
+    // Parquet hands on the errors of the file system as its own: find them again
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            return hint(io);
+        }
+        if error.to_string().contains("No space left on device") {
+            return hint(&io::ErrorKind::StorageFull.into());
+        }
+        source = error.source();
+    }
+    error.to_string()
+}
+
+/// Turns an error of the file system into one that says where.
+pub fn at(path: &Path) -> impl FnOnce(io::Error) -> IngestError {
     let path = path.to_owned();
     |source| IngestError::Io { path, source }
+}
+
+/// Turns an error of a stored file into one that says where.
+pub fn stored_at(path: &Path) -> impl FnOnce(StoredError) -> IngestError {
+    let path = path.to_owned();
+    |source| match source {
+        StoredError::Io(source) => IngestError::Io { path, source },
+        source => IngestError::Stored { path, source },
+    }
 }
 
 /// Holds the data folder for one writer; released when dropped, also by a crash.
@@ -128,80 +248,26 @@ impl Hold {
     }
 }
 
-/// Loads files as one batch into `data/batches`. Every defect goes to `report` as it is found.
-///
-/// # Errors
-/// See [`IngestError`]; nothing was taken then.
-pub fn load(
-    data: &Path,
-    dictionary: &Dictionary,
-    key: &PseudonymKey,
-    sources: &[Source],
-    report: &mut dyn FnMut(Defect),
-) -> Result<Outcome, IngestError> {
-    let _hold = Hold::take(data)?;
-    let folder = data.join("batches");
-    fs::create_dir_all(&folder).map_err(at(&folder))?;
-    let earlier = list(data)?;
-    let unfinished = folder.join("unfinished");
-    if unfinished.exists() {
-        fs::remove_dir_all(&unfinished).map_err(at(&unfinished))?;
-    }
-    fs::create_dir(&unfinished).map_err(at(&unfinished))?;
-
-    let mut keys = Keys::default();
-    for (place, record) in &earlier {
-        keys.add_stored(place, record, dictionary)?;
-    }
-    let (mut defects, mut rows) = (0, 0);
-    let mut count = |defect: Defect| {
-        defects += 1;
-        report(defect);
-    };
-    let mut files = Vec::new();
-    for (number, (source, table)) in in_order(sources, dictionary)?.into_iter().enumerate() {
-        let stored = format!("{number:03}-{}.parquet", source.collection);
-        let summary = load_file(source, table, key, &unfinished.join(&stored), &mut keys, &mut count)?;
-        rows += summary.rows;
-        files.push(FileRecord {
-            collection: source.collection.clone(),
-            rows: summary.rows,
-            sha256: summary.sha256,
-            stored,
-        });
-    }
-    if defects > 0 {
-        fs::remove_dir_all(&unfinished).map_err(at(&unfinished))?;
-        return Ok(Outcome::Refused { defects, rows });
-    }
-    let batch = identity(&files);
-    if let Some((_, record)) = earlier.into_iter().find(|(_, record)| record.batch == batch) {
-        fs::remove_dir_all(&unfinished).map_err(at(&unfinished))?;
-        return Ok(Outcome::AlreadyLoaded(record));
-    }
-    let record = BatchRecord { batch, dictionary: dictionary.version.clone(), files };
-    let path = unfinished.join("batch.json");
-    let bytes = serde_json::to_vec_pretty(&record).map_err(|_| IngestError::Record(path.clone()))?;
-    durable::replace(&path, &bytes).map_err(at(&path))?;
-    let number = list(data)?.len() + 1;
-    let place = folder.join(format!("{number:06}-{}", batch.short()));
-    durable::settle(&unfinished, &place).map_err(at(&place))?;
-    Ok(Outcome::Accepted(record))
+/// The folder of all batches.
+#[must_use]
+pub fn folder(data: &Path) -> PathBuf {
+    data.join("batches")
 }
 
-/// The accepted batches in the order of their loading, with their folders.
+/// All batches in the order of their numbers, also those out of force.
 ///
 /// # Errors
 /// Where a record is damaged.
-pub fn list(data: &Path) -> Result<Vec<(PathBuf, BatchRecord)>, IngestError> {
-    let folder = data.join("batches");
+pub fn list(data: &Path) -> Result<Vec<Batch>, IngestError> {
+    let folder = folder(data);
     let mut places = Vec::new();
     match fs::read_dir(&folder) {
         Ok(entries) => {
             for entry in entries {
                 let path = entry.map_err(at(&folder))?.path();
-                if path.file_name().is_some_and(|name| name != "unfinished") {
-                    places.push(path);
+                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                if let Some(number) = name.split('-').next().and_then(|number| number.parse().ok()) {
+                    places.push((number, path));
                 }
             }
         }
@@ -209,204 +275,120 @@ pub fn list(data: &Path) -> Result<Vec<(PathBuf, BatchRecord)>, IngestError> {
         Err(error) => return Err(at(&folder)(error)),
     }
     places.sort();
-    places
-        .into_iter()
-        .map(|place| {
-            let path = place.join("batch.json");
-            let bytes = fs::read(&path).map_err(at(&path))?;
-            let record = serde_json::from_slice(&bytes).map_err(|_| IngestError::Record(path))?;
-            Ok((place, record))
-        })
-        .collect()
+    places.into_iter().map(|(number, place)| read(number, place)).collect()
 }
 
-fn identity(files: &[FileRecord]) -> Digest {
-    let mut parts: Vec<String> = files.iter().map(|file| format!("{}={}", file.collection, file.sha256)).collect();
-    parts.sort();
-    Digest::of(parts.join("\n").as_bytes())
-}
-
-/// The sources with their tables, referred-to collections first.
-fn in_order<'s, 'd>(
-    sources: &'s [Source],
-    dictionary: &'d Dictionary,
-) -> Result<Vec<(&'s Source, &'d Table)>, IngestError> {
-    let mut ordered = Vec::new();
-    for source in sources {
-        let table = dictionary.collection(&source.collection).ok_or_else(|| {
-            let known = dictionary.collections().map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ");
-            IngestError::Collection(source.collection.clone(), known)
-        })?;
-        ordered.push((depth(table, dictionary, 0), source, table));
-    }
-    ordered.sort_by_key(|(depth, ..)| *depth);
-    Ok(ordered.into_iter().map(|(_, source, table)| (source, table)).collect())
-}
-
-fn depth(table: &Table, dictionary: &Dictionary, nested: usize) -> usize {
-    let referred = table.foreign_keys.iter().filter_map(|key| dictionary.collection(&key.reference.resource));
-    referred.filter(|_| nested < 10).map(|table| depth(table, dictionary, nested + 1) + 1).max().unwrap_or(0)
-}
-
-fn load_file(
-    source: &Source,
-    table: &Table,
-    key: &PseudonymKey,
-    stored: &Path,
-    keys: &mut Keys,
-    report: &mut dyn FnMut(Defect),
-) -> Result<reader::FileSummary, IngestError> {
-    let mut writer = Writer::create(stored, table)?;
-    let mut failed = None;
-    let shape = KeyShape::of(table);
-    let mut seen = keys.of_batch.remove(&table.name).unwrap_or_default();
-    let report = RefCell::new(report);
-    let mut accept = |line: u64, row: Row| {
-        let values: Vec<&str> = row.iter().map(String::as_str).collect();
-        let mut good = true;
-        let mut say = |column: String, rule, fix: String| {
-            good = false;
-            let file = source.path.clone();
-            (report.borrow_mut())(Defect { file, line, column: Some(column), found: None, rule, fix });
-        };
-        if !seen.insert(shape.primary(&values)) {
-            let fix = "the same key stands in an earlier row of this batch: keep one".to_owned();
-            say(shape.primary_names.join(", "), Rule::Unique, fix);
-        }
-        for reference in &shape.references {
-            if !keys.contains(&reference.resource, &reference.key(&values)) {
-                let fix = format!("no such row in `{}`: load it first or with this file", reference.resource);
-                say(reference.names.join(", "), Rule::Reference, fix);
-            }
-        }
-        if good && let Err(error) = writer.push(&row) {
-            failed.get_or_insert(error);
-        }
-        Ok(())
-    };
-    let mut tell = |defect| (report.borrow_mut())(defect);
-    let summary = reader::read(&source.path, table, key, &mut accept, &mut tell).map_err(at(&source.path))?;
-    if let Some(error) = failed {
-        return Err(error.into());
-    }
-    writer.finish()?;
-    keys.of_batch.insert(table.name.clone(), seen);
-    Ok(summary)
-}
-
-/// The key of a row: half of a SHA-256 over its parts, so that millions of keys fit in memory.
-type Key = [u8; 16];
-
-fn key_of<'v>(parts: impl Iterator<Item = &'v str>) -> Key {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update(part.as_bytes());
-        hasher.update([0x1f]);
-    }
-    let mut key = Key::default();
-    key.copy_from_slice(&hasher.finalize()[..16]);
-    key
-}
-
-/// Where the keys of a table stand in its rows.
-struct KeyShape {
-    primary: Vec<usize>,
-    primary_names: Vec<String>,
-    references: Vec<ReferenceShape>,
-}
-
-struct ReferenceShape {
-    resource: String,
-    positions: Vec<usize>,
-    names: Vec<String>,
-}
-
-impl KeyShape {
-    fn of(table: &Table) -> Self {
-        let positions = |names: &[String]| {
-            names
-                .iter()
-                .filter_map(|name| table.fields.iter().position(|field| field.name == *name))
-                .collect::<Vec<_>>()
-        };
-        Self {
-            primary: positions(&table.primary_key),
-            primary_names: table.primary_key.clone(),
-            references: table
-                .foreign_keys
-                .iter()
-                .map(|key| ReferenceShape {
-                    resource: key.reference.resource.clone(),
-                    positions: positions(&key.fields),
-                    names: key.fields.clone(),
-                })
-                .collect(),
-        }
-    }
-
-    fn primary(&self, row: &[&str]) -> Key {
-        key_of(self.primary.iter().map(|position| row[*position]))
-    }
-}
-
-impl ReferenceShape {
-    fn key(&self, row: &[&str]) -> Key {
-        key_of(self.positions.iter().map(|position| row[*position]))
-    }
-}
-
-/// The primary keys of every collection, loaded before or now.
-#[derive(Default)]
-struct Keys {
-    known: HashMap<String, HashSet<Key>>,
-    of_batch: HashMap<String, HashSet<Key>>,
-}
-
-impl Keys {
-    fn contains(&self, collection: &str, key: &Key) -> bool {
-        [&self.known, &self.of_batch].iter().any(|keys| keys.get(collection).is_some_and(|keys| keys.contains(key)))
-    }
-
-    fn add_stored(&mut self, place: &Path, record: &BatchRecord, dictionary: &Dictionary) -> Result<(), IngestError> {
-        for file in &record.files {
-            let Some(table) = dictionary.collection(&file.collection) else { continue };
-            let shape = KeyShape::of(table);
-            let keys = self.known.entry(table.name.clone()).or_default();
-            stored::read(&place.join(&file.stored), table, &mut |row| {
-                keys.insert(shape.primary(row));
-            })?;
-        }
-        Ok(())
-    }
-}
-
-/// Rows in the order of the dictionary's fields, by collection.
-pub type RowsByCollection = BTreeMap<String, Vec<Row>>;
-
-/// The rows of every collection in force: of rows with the same key the one loaded last.
+/// The batches in force, in order.
 ///
 /// # Errors
-/// Where a stored file is damaged.
-pub fn rows_in_force(data: &Path, dictionary: &Dictionary) -> Result<(Vec<Digest>, RowsByCollection), IngestError> {
-    let mut batches = Vec::new();
-    let mut rows: BTreeMap<String, (HashMap<Key, usize>, Vec<Row>)> = BTreeMap::new();
-    for (place, record) in list(data)? {
-        batches.push(record.batch);
-        for file in &record.files {
-            let Some(table) = dictionary.collection(&file.collection) else { continue };
-            let shape = KeyShape::of(table);
-            let (places, rows) = rows.entry(table.name.clone()).or_default();
-            stored::read(&place.join(&file.stored), table, &mut |row| {
-                let owned: Row = row.iter().map(|value| (*value).to_owned()).collect();
-                match places.get(&shape.primary(row)) {
-                    Some(&known) => rows[known] = owned,
-                    None => {
-                        places.insert(shape.primary(row), rows.len());
-                        rows.push(owned);
-                    }
-                }
-            })?;
+/// As [`list`].
+pub fn in_force(data: &Path) -> Result<Vec<Batch>, IngestError> {
+    Ok(list(data)?.into_iter().filter(|batch| batch.reverted.is_none()).collect())
+}
+
+fn read(number: u32, place: PathBuf) -> Result<Batch, IngestError> {
+    let path = place.join(RECORD);
+    let bytes = fs::read(&path).map_err(at(&path))?;
+    let record = serde_json::from_slice(&bytes).map_err(|_| IngestError::Record(path))?;
+    let path = place.join(REVERTED);
+    let reverted = match fs::read(&path) {
+        Ok(bytes) => Some(serde_json::from_slice(&bytes).map_err(|_| IngestError::Record(path))?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(at(&path)(error)),
+    };
+    Ok(Batch { number, place, record, reverted })
+}
+
+/// A batch that is being made; swept away unless it is settled.
+pub struct Unfinished {
+    folder: PathBuf,
+    batches: PathBuf,
+    settled: bool,
+}
+
+impl Unfinished {
+    /// Begins a batch. Needs the [`Hold`] of the data folder.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn begin(data: &Path, _hold: &Hold) -> Result<Self, IngestError> {
+        let batches = folder(data);
+        fs::create_dir_all(&batches).map_err(at(&batches))?;
+        let folder = batches.join(UNFINISHED);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(at(&folder))?;
+        }
+        fs::create_dir(&folder).map_err(at(&folder))?;
+        Ok(Self { folder, batches, settled: false })
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Puts the batch in its place with the next number.
+    ///
+    /// # Errors
+    /// Those of the file system; there is no batch then.
+    pub fn settle(mut self, record: BatchRecord, number: u32) -> Result<Batch, IngestError> {
+        write_json(&self.folder.join(RECORD), &record)?;
+        let place = self.batches.join(format!("{number:06}-{}", record.batch.short()));
+        durable::settle(&self.folder, &place).map_err(at(&place))?;
+        self.settled = true;
+        Ok(Batch { number, place, record, reverted: None })
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.settled {
+            // what cannot be removed now is swept away by the next batch
+            let _ = fs::remove_dir_all(&self.folder);
         }
     }
-    Ok((batches, rows.into_iter().map(|(name, (_, rows))| (name, rows)).collect()))
+}
+
+/// Replaces a file by a value as JSON.
+///
+/// # Errors
+/// Those of the file system; the old file is whole then.
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), IngestError> {
+    let bytes = serde_json::to_vec_pretty(value).map_err(|_| IngestError::Record(path.to_owned()))?;
+    durable::replace(path, &bytes).map_err(at(path))
+}
+
+/// Writes a batch's record anew, after its files were rewritten.
+///
+/// # Errors
+/// Those of the file system.
+pub fn rewrite_record(batch: &Batch) -> Result<(), IngestError> {
+    write_json(&batch.place.join(RECORD), &batch.record)
+}
+
+/// The number that the next batch gets.
+#[must_use]
+pub fn next_number(batches: &[Batch]) -> u32 {
+    batches.last().map_or(1, |batch| batch.number + 1)
+}
+
+/// Takes a batch out of force; its rows count no more from the next publication on.
+///
+/// # Errors
+/// Where there is no such batch, or it is out of force already, or it is an erasure, which cannot be taken back.
+pub fn revert(data: &Path, number: u32, by: &str, at_time: DateTime<Utc>, why: &str) -> Result<Batch, IngestError> {
+    let _hold = Hold::take(data)?;
+    let mut batch =
+        list(data)?.into_iter().find(|batch| batch.number == number).ok_or(IngestError::NoBatch(number))?;
+    if batch.reverted.is_some() {
+        return Err(IngestError::Unrevertible(number, "is out of force already; load its files again to bring it back"));
+    }
+    if batch.record.kind == BatchKind::Erasure {
+        return Err(IngestError::Unrevertible(number, "is an erasure: what was erased cannot be brought back"));
+    }
+    let reverted = Reverted { by: by.to_owned(), at: at_time, why: why.to_owned() };
+    write_json(&batch.place.join(REVERTED), &reverted)?;
+    batch.reverted = Some(reverted);
+    Ok(batch)
 }

@@ -19,8 +19,19 @@ pub struct Defect {
     pub found: Option<String>,
     /// The rule that is broken.
     pub rule: Rule,
+    /// Which quality rule, where one holds the row back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<String>,
     /// What to do.
     pub fix: String,
+}
+
+impl Defect {
+    /// Whether it refuses the whole batch; otherwise it holds back one row.
+    #[must_use]
+    pub fn refuses(&self) -> bool {
+        self.rule != Rule::Quality
+    }
 }
 
 /// The rules that a file must keep.
@@ -51,6 +62,12 @@ pub enum Rule {
     Unique,
     /// What a row refers to exists.
     Reference,
+    /// Rows with the same key that should be the same row are so.
+    Contradiction,
+    /// A quality rule of severity `error`.
+    Quality,
+    /// Most rows keep the quality rules.
+    MostlyHeld,
 }
 
 impl fmt::Display for Rule {
@@ -68,6 +85,9 @@ impl fmt::Display for Rule {
             Self::Form => "form",
             Self::Unique => "unique",
             Self::Reference => "reference",
+            Self::Contradiction => "contradiction",
+            Self::Quality => "quality",
+            Self::MostlyHeld => "most rows held back",
         })
     }
 }
@@ -78,7 +98,10 @@ impl fmt::Display for Defect {
         if let Some(column) = &self.column {
             write!(f, ": {column}")?;
         }
-        write!(f, ": {}", self.rule)?;
+        match &self.quality {
+            Some(id) => write!(f, ": {id}")?,
+            None => write!(f, ": {}", self.rule)?,
+        }
         if let Some(found) = &self.found {
             write!(f, " ({found})")?;
         }
@@ -114,6 +137,7 @@ mod tests {
             column: Some("sex".to_owned()),
             found: Some(class_of("María")),
             rule: Rule::Code,
+            quality: None,
             fix: "use one of: 1, 2, 3, 9".to_owned(),
         };
         assert_eq!(defect.to_string(), "patient.csv:7: sex: code (text, 5 characters): use one of: 1, 2, 3, 9");

@@ -1,14 +1,26 @@
 //! Files in, checked records, batches; batches to the analysis tables of a snapshot.
 //!
-//! Nothing here answers queries. Patient identifiers end at the door: past [`pseudonym`] there are only keyed hashes.
+//! Nothing here answers queries. Patient identifiers end at the door: past [`load`] there are only keyed hashes.
 
-pub mod age;
 pub mod batch;
-pub mod cases;
+pub mod case;
 pub mod check;
+pub mod classification;
 pub mod defect;
-pub mod endpoint;
+pub mod derivation;
+pub mod derive;
+pub mod erasure;
+pub mod fhir;
+pub mod input;
+pub mod keys;
+pub mod load;
+pub mod mapping;
 pub mod pseudonym;
+pub mod quality;
+pub mod quarantine;
 pub mod reader;
-pub mod stage;
+pub mod registry;
+pub mod row;
 pub mod stored;
+pub mod suggest;
+pub mod tables;

@@ -8,6 +8,7 @@ use sha2::Sha256;
 pub struct PseudonymKey {
     identifiers: Hmac<Sha256>,
     record_keys: Hmac<Sha256>,
+    erasures: Hmac<Sha256>,
 }
 
 /// A pseudonym: 32 hexadecimal digits, the first half of the keyed hash.
@@ -21,7 +22,11 @@ impl PseudonymKey {
             let subkey = keyed(secret).chain_update(label).finalize().into_bytes();
             keyed(&subkey)
         };
-        Self { identifiers: derive(b"alianza identifiers 1"), record_keys: derive(b"alianza record keys 1") }
+        Self {
+            identifiers: derive(b"alianza identifiers 1"),
+            record_keys: derive(b"alianza record keys 1"),
+            erasures: derive(b"alianza erasures 1"),
+        }
     }
 
     /// The pseudonym of an identifier, the same at every load.
@@ -31,12 +36,42 @@ impl PseudonymKey {
         hex(&hash[..16])
     }
 
+    /// The pseudonym of a name: upper and lower case, accents and spaces make no difference.
+    #[must_use]
+    pub fn pseudonym_of_name(&self, name: &str) -> Pseudonym {
+        self.pseudonym(&normal(name))
+    }
+
+    /// What is remembered of an erased person, so that an old file does not bring them back. Tells nothing of the pseudonym.
+    #[must_use]
+    pub fn tombstone(&self, pseudonym: &str) -> Pseudonym {
+        let hash = self.erasures.clone().chain_update(pseudonym.as_bytes()).finalize().into_bytes();
+        hex(&hash[..16])
+    }
+
     /// The record key of a person: secret, uniform over 32 bits, the same in every snapshot.
     #[must_use]
     pub fn record_key(&self, pseudonym: &str) -> u32 {
         let hash = self.record_keys.clone().chain_update(pseudonym.as_bytes()).finalize().into_bytes();
         u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
     }
+}
+
+/// A name in lower case without accents (Latin letters), with single spaces and no points.
+fn normal(name: &str) -> String {
+    let plain = |letter: char| match letter {
+        'á' | 'à' | 'â' | 'ã' | 'ä' | 'å' => 'a',
+        'é' | 'è' | 'ê' | 'ë' => 'e',
+        'í' | 'ì' | 'î' | 'ï' => 'i',
+        'ó' | 'ò' | 'ô' | 'õ' | 'ö' => 'o',
+        'ú' | 'ù' | 'û' | 'ü' => 'u',
+        'ñ' => 'n',
+        'ç' => 'c',
+        '-' | '.' | '\'' => ' ',
+        other => other,
+    };
+    let lower: String = name.to_lowercase().chars().map(plain).collect();
+    lower.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
@@ -62,5 +97,13 @@ mod tests {
         assert_ne!(one.pseudonym("P-1"), one.pseudonym("P-2"));
         assert_eq!(one.pseudonym("P-1").len(), 32);
         assert!(!one.pseudonym("P-1").contains("P-1"));
+        assert_ne!(one.tombstone(&one.pseudonym("P-1")), one.pseudonym("P-1"));
+    }
+
+    #[test]
+    fn names_that_differ_only_in_spelling_marks_are_the_same() {
+        let key = PseudonymKey::new(&[1; 32]);
+        assert_eq!(key.pseudonym_of_name("JOSÉ  Pérez-Gómez"), key.pseudonym_of_name("Jose Perez Gomez"));
+        assert_ne!(key.pseudonym_of_name("Jose Perez"), key.pseudonym_of_name("Jose Peres"));
     }
 }

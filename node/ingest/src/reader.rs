@@ -1,328 +1,345 @@
-//! Reads one CSV file as a stream of checked rows; every defect is reported, none stops the reading.
+//! Reads one CSV file as a stream of rows, as its plan says; what makes the file unreadable is reported, none of it stops the reading.
 
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Read, Write},
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
 
-use flate2::read::MultiGzDecoder;
 use node_domain::{
-    dictionary::{Field, Kind, Privacy, Table},
+    dictionary::{Dictionary, Table},
     digest::Digest,
 };
-use sha2::{Digest as _, Sha256};
 
 use crate::{
-    check::check,
-    defect::{Defect, Rule, class_of},
-    pseudonym::PseudonymKey,
+    defect::{Defect, Rule},
+    input::{Input, MAX_ROW},
+    mapping::{Format, Mapping, plan::Plan},
+    row::RowBuffer,
 };
 
-/// One row in the order of the dictionary's fields; absent columns are empty, identifiers are replaced.
-pub type Row = Vec<String>;
+/// How the columns of a file become rows.
+#[derive(Debug, Clone, Copy)]
+pub enum Reading<'r> {
+    /// Rows of one collection, the columns named as in the dictionary.
+    Plain(&'r Table),
+    /// As a mapping says.
+    Mapped(&'r Mapping),
+}
 
-/// The longest row that is read, bytes: beyond, the file is not CSV.
-const MAX_ROW: usize = 64 * 1024;
+/// How far the reading of a file has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of the file read.
+    pub read: u64,
+    /// Bytes of the file, 0 where that is not known.
+    pub size: u64,
+    /// Records read.
+    pub records: u64,
+}
 
 /// What became of a file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSummary {
-    /// Rows read, good or bad.
-    pub rows: u64,
+    /// Records read, good or bad.
+    pub records: u64,
     /// Hash of the file's bytes.
     pub sha256: Digest,
+    /// Columns that nothing reads.
+    pub unread: Vec<String>,
 }
 
-/// Reads `path` as `table`: good rows go to `accept`, every defect to `report`. Gzip is recognised by its first bytes.
+/// Who is told of what a file holds.
+pub trait Listener {
+    /// The plan of the file is known; called once, before its rows.
+    ///
+    /// # Errors
+    /// Ends the reading.
+    fn plan(&mut self, plan: &Plan<'_>) -> io::Result<()>;
+    /// A row of the plan's target with this number.
+    ///
+    /// # Errors
+    /// Ends the reading.
+    fn row(&mut self, plan: &Plan<'_>, target: usize, line: u64, row: &RowBuffer) -> io::Result<()>;
+    /// Something that makes the file, or a record of it, unreadable.
+    fn defect(&mut self, defect: Defect);
+    /// How far it has come; called now and then.
+    fn progress(&mut self, progress: Progress);
+}
+
+/// Records between two reports of progress.
+const PROGRESS_EVERY: u64 = 16 * 1024;
+
+/// Reads `path`.
 ///
 /// # Errors
-/// Only those of the file system and of `accept`; what is wrong with the content is reported, not returned.
+/// Only those of the file system and of the listener; what is wrong with the content is reported, not returned.
 pub fn read(
     path: &Path,
-    table: &Table,
-    key: &PseudonymKey,
-    accept: &mut dyn FnMut(u64, Row) -> io::Result<()>,
-    report: &mut dyn FnMut(Defect),
+    reading: Reading<'_>,
+    format: &Format,
+    dictionary: &Dictionary,
+    listener: &mut dyn Listener,
 ) -> io::Result<FileSummary> {
-    let mut hasher = Sha256::new();
-    let mut reporter = Reporter { file: path, report };
-    let mut input = BufReader::with_capacity(256 * 1024, Tee { inner: File::open(path)?, hasher: &mut hasher });
-    let gzip = input.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-    let rows = if gzip {
-        let mut decoder = BufReader::new(MultiGzDecoder::new(&mut input));
-        read_csv(&mut decoder, table, key, accept, &mut reporter)?
-    } else {
-        read_csv(&mut input, table, key, accept, &mut reporter)?
-    };
-    io::copy(&mut input, &mut io::sink())?; // what follows a gzip stream belongs to the hash too
-    drop(input);
-    Ok(FileSummary { rows, sha256: Digest::from_bytes(hasher.finalize().into()) })
+    let mut input = Input::open(path, format.encoding)?;
+    let (records, unread) = Records { path, reading, format, dictionary, listener }.read(&mut input)?;
+    let sha256 = input.finish()?;
+    Ok(FileSummary { records, sha256, unread })
 }
 
-/// Hashes what is read through it.
-struct Tee<'h, R> {
-    inner: R,
-    hasher: &'h mut Sha256,
+struct Records<'r> {
+    path: &'r Path,
+    reading: Reading<'r>,
+    format: &'r Format,
+    dictionary: &'r Dictionary,
+    listener: &'r mut dyn Listener,
 }
 
-impl<R: Read> Read for Tee<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.hasher.write_all(&buffer[..read])?;
-        Ok(read)
+impl Records<'_> {
+    fn say(&mut self, line: u64, column: Option<&str>, rule: Rule, fix: impl Into<String>) {
+        let column = column.map(str::to_owned);
+        let defect = Defect { file: self.path.into(), line, column, found: None, rule, quality: None, fix: fix.into() };
+        self.listener.defect(defect);
     }
-}
 
-struct Reporter<'r> {
-    file: &'r Path,
-    report: &'r mut dyn FnMut(Defect),
-}
-
-impl Reporter<'_> {
-    fn say(&mut self, line: u64, column: Option<&str>, found: Option<String>, rule: Rule, fix: impl Into<String>) {
-        let file = PathBuf::from(self.file);
-        (self.report)(Defect { file, line, column: column.map(str::to_owned), found, rule, fix: fix.into() });
-    }
-}
-
-fn read_csv(
-    input: &mut dyn BufRead,
-    table: &Table,
-    key: &PseudonymKey,
-    accept: &mut dyn FnMut(u64, Row) -> io::Result<()>,
-    reporter: &mut Reporter<'_>,
-) -> io::Result<u64> {
-    let marked = input.fill_buf()?.starts_with(b"\xef\xbb\xbf");
-    if marked {
-        input.consume(3); // a byte order mark, as spreadsheets write it
-    }
-    let mut csv = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
-    let mut record = csv::ByteRecord::new();
-    match csv.read_byte_record(&mut record) {
-        Ok(true) => {}
-        Ok(false) => {
-            reporter.say(1, None, None, Rule::Readable, "the file is empty: give at least the header");
-            return Ok(0);
-        }
-        Err(error) => return unreadable(error, 1, reporter).map(|()| 0),
-    }
-    let width = record.len();
-    let Some(columns) = header(&record, table, reporter) else { return Ok(0) };
-    let mut rows = 0;
-    loop {
-        let before = csv.position().line();
+    fn read(&mut self, input: &mut Input) -> io::Result<(u64, Vec<String>)> {
+        let size = input.size;
+        let (stream, watch) = input.stream();
+        let delimiter = u8::try_from(self.format.delimiter).unwrap_or(b',');
+        let mut csv =
+            csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(stream);
+        let mut record = csv::ByteRecord::new();
         match csv.read_byte_record(&mut record) {
             Ok(true) => {}
-            Ok(false) => return Ok(rows),
-            Err(error) => {
-                unreadable(error, before, reporter)?;
-                return Ok(rows);
+            Ok(false) => {
+                self.say(1, None, Rule::Readable, "the file is empty: give at least the header");
+                return Ok((0, Vec::new()));
+            }
+            Err(error) => return self.unreadable(error, 1).map(|()| (0, Vec::new())),
+        }
+        let Some(header) = self.header(&record) else { return Ok((0, Vec::new())) };
+        let dictionary = self.dictionary;
+        let plan = match self.reading {
+            Reading::Plain(table) => {
+                if !self.plain_header_fits(table, &header) {
+                    return Ok((0, Vec::new()));
+                }
+                Plan::plain(table, &header)
+            }
+            Reading::Mapped(mapping) => match Plan::bind(mapping, &header, dictionary) {
+                Ok(plan) => plan,
+                Err(missing) => {
+                    for (column, place) in missing {
+                        let fix = format!("the mapping takes `{place}` from it: add the column, or change the mapping");
+                        self.say(1, Some(&column), Rule::ColumnMissing, fix);
+                    }
+                    return Ok((0, Vec::new()));
+                }
+            },
+        };
+        self.listener.plan(&plan)?;
+        let mut row = RowBuffer::default();
+        let mut records = 0;
+        loop {
+            watch.row_ended(csv.position().byte());
+            let before = csv.position().line();
+            match csv.read_byte_record(&mut record) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    self.unreadable(error, before)?;
+                    break;
+                }
+            }
+            records += 1;
+            if records % PROGRESS_EVERY == 0 {
+                self.listener.progress(Progress { read: watch.compressed(), size, records });
+            }
+            let line = record.position().map_or(before, csv::Position::line);
+            if record.as_slice().len() > MAX_ROW {
+                self.say(line, None, Rule::Readable, TOO_LONG);
+                continue;
+            }
+            if record.len() != header.len() {
+                let fix = format!(
+                    "the header has {} columns, this row {}: look for a missing or extra separator or quotation mark",
+                    header.len(),
+                    record.len()
+                );
+                self.say(line, None, Rule::RowLength, fix);
+                continue;
+            }
+            if let Some(column) = record.iter().position(|value| std::str::from_utf8(value).is_err()) {
+                let fix = "the value is not UTF-8: save the file as UTF-8, or load it with --encoding latin-1";
+                self.say(line, header.get(column).map(String::as_str), Rule::Readable, fix);
+                continue;
+            }
+            let value = |at: usize| std::str::from_utf8(&record[at]).unwrap_or_default().trim();
+            for (number, target) in plan.targets.iter().enumerate() {
+                if plan.fill(target, &value, &mut row) {
+                    self.listener.row(&plan, number, line, &row)?;
+                }
             }
         }
-        rows += 1;
-        let line = record.position().map_or(before, csv::Position::line);
-        if record.as_slice().len() > MAX_ROW {
-            reporter.say(
-                line,
-                None,
-                None,
-                Rule::Readable,
-                "the row is longer than 64 kB: look for an unclosed quotation mark",
-            );
-            continue;
-        }
-        if record.len() != width {
-            let fix =
-                format!("the header has {width} columns, this row {}: look for a missing or extra comma", record.len());
-            reporter.say(line, None, None, Rule::RowLength, fix);
-            continue;
-        }
-        if let Some(row) = check_row(&record, line, table, &columns, key, reporter) {
-            accept(line, row)?;
-        }
+        self.listener.progress(Progress { read: watch.compressed(), size, records });
+        Ok((records, plan.unread))
     }
-}
 
-fn unreadable(error: csv::Error, line: u64, reporter: &mut Reporter<'_>) -> io::Result<()> {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error)
-            if !matches!(
-                error.kind(),
-                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
-            ) =>
-        {
-            Err(error)
-        }
-        _ => {
-            reporter.say(line, None, None, Rule::Readable, "the file ends or breaks off here: export it again");
-            Ok(())
+    fn unreadable(&mut self, error: csv::Error, line: u64) -> io::Result<()> {
+        match error.into_kind() {
+            csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                self.say(line, None, Rule::Readable, TOO_LONG);
+                Ok(())
+            }
+            csv::ErrorKind::Io(error)
+                if !matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+                ) =>
+            {
+                Err(error)
+            }
+            _ => {
+                self.say(line, None, Rule::Readable, "the file ends or breaks off here: export it again");
+                Ok(())
+            }
         }
     }
-}
 
-/// For every field of the table the position of its column, if the file has it; `None` where the header itself is unusable.
-fn header(record: &csv::ByteRecord, table: &Table, reporter: &mut Reporter<'_>) -> Option<Vec<Option<usize>>> {
-    let known = |name: &[u8]| table.fields.iter().any(|field| field.name.as_bytes() == name.trim_ascii());
-    if !record.iter().any(known) {
-        // these may be values of patients: they are not repeated
-        let names = table.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(", ");
-        reporter.say(
-            1,
-            None,
-            None,
-            Rule::Readable,
-            format!("the first line names no column of `{}`; they are {names}", table.name),
-        );
-        return None;
-    }
-    let mut columns = vec![None; table.fields.len()];
-    let mut usable = true;
-    for (position, name) in record.iter().enumerate() {
-        let Ok(name) = std::str::from_utf8(name) else {
-            reporter.say(1, None, None, Rule::Readable, "the header is not UTF-8: save the file as UTF-8");
+    /// The names of the columns; `None` where the first line is no header.
+    fn header(&mut self, record: &csv::ByteRecord) -> Option<Vec<String>> {
+        let names = record.iter().map(|name| std::str::from_utf8(name).map(|name| name.trim().to_owned()));
+        let Ok(names) = names.collect::<Result<Vec<_>, _>>() else {
+            let fix = "the header is not UTF-8: save the file as UTF-8, or load it with --encoding latin-1";
+            self.say(1, None, Rule::Readable, fix);
             return None;
         };
-        let name = name.trim();
-        match table.fields.iter().position(|field| field.name == name) {
-            Some(field) if columns[field].is_some() => {
+        let other = [';', '\t', ',', '|'].into_iter().find(|d| *d != self.format.delimiter && names.len() == 1 && names[0].contains(*d));
+        if let Some(other) = other {
+            let shown = if other == '\t' { "a tab".to_owned() } else { format!("`{other}`") };
+            let fix = format!("the columns are separated by {shown}: load the file with --delimiter");
+            self.say(1, None, Rule::Readable, fix);
+            return None;
+        }
+        let mut usable = true;
+        for (at, name) in names.iter().enumerate() {
+            if !name.is_empty() && names[..at].contains(name) {
                 usable = false;
-                reporter.say(1, Some(name), None, Rule::ColumnRepeated, "keep one of the two columns");
-            }
-            Some(field) => columns[field] = Some(position),
-            None => {
-                usable = false;
-                let known = table.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(", ");
-                let fix = format!("remove or rename it; `{}` has the columns {known}", table.name);
-                reporter.say(1, Some(name), None, Rule::ColumnUnknown, fix);
+                self.say(1, Some(name), Rule::ColumnRepeated, "keep one of the two columns");
             }
         }
+        usable.then_some(names)
     }
-    for (field, column) in table.fields.iter().zip(&columns) {
-        if field.required && column.is_none() {
-            usable = false;
-            reporter.say(1, Some(&field.name), None, Rule::ColumnMissing, "add the column; every row must carry it");
+
+    fn plain_header_fits(&mut self, table: &Table, header: &[String]) -> bool {
+        let columns = || table.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(", ");
+        if !header.iter().any(|name| table.field(name).is_some()) {
+            // these may be values of patients: they are not repeated
+            let fix = format!("the first line names no column of `{}`; they are {}", table.name, columns());
+            self.say(1, None, Rule::Readable, fix);
+            return false;
         }
+        let mut fits = true;
+        for name in header.iter().filter(|name| table.field(name).is_none()) {
+            fits = false;
+            let fix = format!("remove or rename it, or map it; `{}` has the columns {}", table.name, columns());
+            self.say(1, Some(name), Rule::ColumnUnknown, fix);
+        }
+        for field in table.fields.iter().filter(|field| field.required && !header.contains(&field.name)) {
+            fits = false;
+            self.say(1, Some(&field.name), Rule::ColumnMissing, "add the column; every row must carry it");
+        }
+        fits
     }
-    usable.then_some(columns)
 }
 
-fn check_row(
-    record: &csv::ByteRecord,
-    line: u64,
-    table: &Table,
-    columns: &[Option<usize>],
-    key: &PseudonymKey,
-    reporter: &mut Reporter<'_>,
-) -> Option<Row> {
-    let mut good = true;
-    let mut row = Row::with_capacity(table.fields.len());
-    for (field, column) in table.fields.iter().zip(columns) {
-        let bytes = column.and_then(|column| record.get(column)).unwrap_or_default();
-        let Ok(value) = std::str::from_utf8(bytes) else {
-            good = false;
-            reporter.say(
-                line,
-                Some(&field.name),
-                None,
-                Rule::Readable,
-                "the value is not UTF-8: save the file as UTF-8",
-            );
-            continue;
-        };
-        let value = value.trim();
-        match check(field, value) {
-            Ok(()) => row.push(stored(field, value, key)),
-            Err((rule, fix)) => {
-                good = false;
-                reporter.say(line, Some(&field.name), Some(class_of(value)), rule, fix);
-            }
-        }
-    }
-    good.then_some(row)
-}
-
-fn stored(field: &Field, value: &str, key: &PseudonymKey) -> String {
-    match field.kind {
-        _ if field.privacy == Privacy::Identifier => key.pseudonym(value),
-        // one spelling, so that 01 and 1 are one key
-        Kind::Integer { .. } => value.parse::<i64>().map_or_else(|_| String::new(), |number| number.to_string()),
-        Kind::Code(_) | Kind::Date | Kind::Text => value.to_owned(),
-    }
-}
+const TOO_LONG: &str = "the row is longer than 64 kB: look for an unclosed quotation mark";
 
 #[cfg(test)]
 mod tests {
-    use node_domain::dictionary::Dictionary;
+    use std::io::Write;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::input::Encoding;
 
     const HEADER: &str = "patient_id,birth_date,sex,residence_country,residence_region,legal_basis,objection\n";
     const GOOD: &str = "P1,2010-05,1,MX,MX-JAL,public_task,no\n";
 
-    fn run(bytes: &[u8]) -> (Vec<Row>, Vec<Defect>) {
+    #[derive(Default)]
+    struct Kept {
+        rows: Vec<Vec<String>>,
+        defects: Vec<Defect>,
+    }
+
+    impl Listener for Kept {
+        fn plan(&mut self, _: &Plan<'_>) -> io::Result<()> {
+            Ok(())
+        }
+        fn row(&mut self, _: &Plan<'_>, _: usize, _: u64, row: &RowBuffer) -> io::Result<()> {
+            self.rows.push(row.iter().map(str::to_owned).collect());
+            Ok(())
+        }
+        fn defect(&mut self, defect: Defect) {
+            self.defects.push(defect);
+        }
+        fn progress(&mut self, _: Progress) {}
+    }
+
+    fn run_as(bytes: &[u8], format: &Format) -> Kept {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("patient.csv");
         std::fs::write(&path, bytes).unwrap();
         let dictionary = Dictionary::built_in().unwrap();
-        let (mut rows, mut defects) = (vec![], vec![]);
-        read(
-            &path,
-            dictionary.collection("patient").unwrap(),
-            &PseudonymKey::new(&[1; 32]),
-            &mut |_, row| {
-                rows.push(row);
-                Ok(())
-            },
-            &mut |defect| defects.push(defect),
-        )
-        .unwrap();
-        (rows, defects)
+        let mut kept = Kept::default();
+        let reading = Reading::Plain(dictionary.collection("patient").unwrap());
+        let summary = read(&path, reading, format, &dictionary, &mut kept).unwrap();
+        if kept.defects.is_empty() {
+            assert_eq!(summary.sha256, Digest::of(bytes));
+        }
+        kept
+    }
+
+    fn run(bytes: &[u8]) -> Kept {
+        run_as(bytes, &Format::default())
     }
 
     fn rules(bytes: &[u8]) -> Vec<(u64, Option<String>, Rule)> {
-        run(bytes).1.into_iter().map(|defect| (defect.line, defect.column, defect.rule)).collect()
+        run(bytes).defects.into_iter().map(|defect| (defect.line, defect.column, defect.rule)).collect()
     }
 
     #[test]
-    fn good_rows_pass_with_their_identifier_replaced() {
-        let (rows, defects) = run(format!("\u{feff}{HEADER}{GOOD}").as_bytes());
-        assert_eq!((rows.len(), defects.len()), (1, 0));
-        assert_eq!(rows[0][0], PseudonymKey::new(&[1; 32]).pseudonym("P1"));
-        assert_eq!(rows[0][1], "2010-05");
-    }
-
-    #[test]
-    fn every_error_of_every_row_is_listed() {
-        let text = format!("{HEADER}P1,2010-13,7,mx,MX-JAL,public_task,\nP2,2010,1\n{GOOD}");
-        assert_eq!(
-            rules(text.as_bytes()),
-            [
-                (2, Some("birth_date".into()), Rule::Date),
-                (2, Some("sex".into()), Rule::Code),
-                (2, Some("residence_country".into()), Rule::Form),
-                (2, Some("objection".into()), Rule::Required),
-                (3, None, Rule::RowLength),
-            ]
-        );
+    fn rows_come_in_the_order_of_the_dictionary() {
+        let kept = run(format!("\u{feff}{HEADER}{GOOD}").as_bytes());
+        assert_eq!((kept.rows.len(), kept.defects.len()), (1, 0));
+        let dictionary = Dictionary::built_in().unwrap();
+        let position = |name: &str| dictionary.collection("patient").unwrap().position(name).unwrap();
+        assert_eq!(kept.rows[0][position("birth_date")], "2010-05");
+        assert_eq!(kept.rows[0][position("objection")], "no");
     }
 
     #[test]
     fn headers_are_checked_first() {
         assert_eq!(rules(b""), [(1, None, Rule::Readable)]);
-        let rules = rules(b"patient_id,patient_id,name\nP1,P1,x\n");
-        assert!(rules.contains(&(1, Some("patient_id".into()), Rule::ColumnRepeated)));
+        assert!(rules(b"patient_id,patient_id\nP1,P1\n").contains(&(1, Some("patient_id".into()), Rule::ColumnRepeated)));
+        let rules = rules(b"patient_id,name\nP1,x\n");
         assert!(rules.contains(&(1, Some("name".into()), Rule::ColumnUnknown)));
         assert!(rules.contains(&(1, Some("sex".into()), Rule::ColumnMissing)));
     }
 
     #[test]
-    fn latin_1_is_named_and_not_guessed() {
+    fn another_separator_is_named_and_taken_when_told() {
+        let text = format!("{HEADER}{GOOD}").replace(',', ";");
+        assert!(run(text.as_bytes()).defects[0].fix.contains("--delimiter"));
+        let format = Format { delimiter: ';', ..Format::default() };
+        assert_eq!(run_as(text.as_bytes(), &format).rows.len(), 1);
+    }
+
+    #[test]
+    fn latin_1_is_named_and_not_guessed_and_taken_when_told() {
         let mut bytes = format!("{HEADER}{GOOD}").into_bytes();
         let at = bytes.len() - 5;
-        bytes[at] = 0xe9;
+        bytes[at] = 0xf1;
         assert_eq!(rules(&bytes).last().map(|last| last.2), Some(Rule::Readable));
+        let kept = run_as(&bytes, &Format { encoding: Encoding::Latin1, ..Format::default() });
+        assert!(kept.rows[0].iter().any(|value| value.contains('ñ')));
     }
 
     #[test]
@@ -330,8 +347,17 @@ mod tests {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         gzip.write_all(format!("{HEADER}{GOOD}").as_bytes()).unwrap();
         let bytes = gzip.finish().unwrap();
-        assert_eq!(run(&bytes).0.len(), 1);
+        assert_eq!(run(&bytes).rows.len(), 1);
         assert!(rules(&bytes[..bytes.len() / 2]).iter().any(|(_, _, rule)| *rule == Rule::Readable));
+    }
+
+    #[test]
+    fn an_unclosed_quotation_mark_does_not_gather_the_file() {
+        let mut bytes = format!("{HEADER}\"P1,2010-05,1").into_bytes();
+        bytes.resize(bytes.len() + 8 * 1024 * 1024, b'x');
+        assert_eq!(rules(&bytes), [(2, None, Rule::Readable)]);
+        let many = GOOD.repeat(200_000);
+        assert_eq!(run(format!("{HEADER}{many}").as_bytes()).rows.len(), 200_000, "many short rows are no long one");
     }
 
     proptest! {

@@ -1,0 +1,223 @@
+//! Mapping files: local column and code names, date forms, units, constants, and one wide file as several collections.
+//!
+//! A mapping is read ([`Mapping::parse`]) and then bound to the header of one file ([`Plan::bind`]). A plan without a mapping
+//! takes the columns of one collection by their own names.
+
+pub mod date_form;
+pub mod draft;
+pub mod plan;
+pub mod template;
+
+use std::collections::BTreeMap;
+
+use node_domain::{
+    dictionary::{Dictionary, Kind},
+    digest::Digest,
+    language::Text,
+};
+use serde::Deserialize;
+
+use self::date_form::DateForm;
+use crate::input::Encoding;
+
+/// A mapping file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mapping {
+    /// Name, such as `canreg5`.
+    pub name: String,
+    /// Version; grows when the mapping changes.
+    pub version: u32,
+    /// What it is for.
+    pub description: Text,
+    /// How the file is written.
+    #[serde(default)]
+    pub format: Format,
+    /// The collections that a row of the file is turned into.
+    #[serde(rename = "collection")]
+    pub collections: Vec<CollectionMapping>,
+    /// Columns that are left out on purpose; others without a place are reported.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+    /// The hash of the file's text.
+    #[serde(skip)]
+    pub sha256: Option<Digest>,
+}
+
+/// How a file is written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Format {
+    /// Between values.
+    pub delimiter: char,
+    /// Of the text.
+    pub encoding: Encoding,
+    /// Whether decimals are written with a comma.
+    pub decimal_comma: bool,
+    /// Values that mean that nothing is known; the empty one always does.
+    pub missing: Vec<String>,
+    /// The form of dates, such as `DD/MM/YYYY`, unless a field says another.
+    pub date: Option<DateForm>,
+    /// Whether column names are compared with upper and lower case alike.
+    pub ignore_case: bool,
+}
+
+impl Default for Format {
+    fn default() -> Self {
+        Self {
+            delimiter: ',',
+            encoding: Encoding::Utf8,
+            decimal_comma: false,
+            missing: Vec::new(),
+            date: None,
+            ignore_case: false,
+        }
+    }
+}
+
+/// One collection that a row of the file is turned into.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CollectionMapping {
+    /// The collection.
+    pub name: String,
+    /// A row is made only where this column has a value (of these, if any are named).
+    #[serde(default)]
+    pub when: Option<When>,
+    /// The block stands several times in a row, numbered: `{n}` in columns, constants and templates is the number.
+    #[serde(default)]
+    pub repeat: Option<Repeat>,
+    /// The same row may come again, such as the patient on each of several tumours; equal ones count once.
+    #[serde(default)]
+    pub distinct: bool,
+    /// Where each field's value comes from.
+    pub fields: BTreeMap<String, FieldMapping>,
+}
+
+/// A condition on a column.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct When {
+    /// Column.
+    pub column: String,
+    /// One of these values; any value where none is named.
+    #[serde(default)]
+    pub values: Vec<String>,
+}
+
+/// Numbers of a block that stands several times in a row.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repeat {
+    /// First number.
+    pub from: u32,
+    /// Last number.
+    pub to: u32,
+}
+
+/// Where one field's value comes from: exactly one of `column`, `constant`, `template`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldMapping {
+    /// A column of the file.
+    pub column: Option<String>,
+    /// The same value in every row.
+    pub constant: Option<String>,
+    /// Text with column names in braces, such as `MX-{STATE}`; empty where a named column is.
+    pub template: Option<String>,
+    /// Local codes to the dictionary's; a value that is in neither is reported.
+    #[serde(default)]
+    pub codes: BTreeMap<String, String>,
+    /// What an empty value becomes.
+    pub default: Option<String>,
+    /// The form of the date, where it differs from the file's.
+    pub date: Option<DateForm>,
+    /// Multiplies a number, to change its unit.
+    pub scale: Option<f64>,
+    /// What is taken off the value's ends beside spaces, such as the point of `C64.9`: these characters are taken out everywhere.
+    pub remove: Option<String>,
+    /// Whether the column may be absent from the file.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+/// What is wrong with a mapping file.
+#[derive(Debug, thiserror::Error)]
+pub enum MappingError {
+    /// Not TOML, or an unknown or missing key.
+    #[error("the mapping cannot be read: {0}")]
+    Form(String),
+    /// Something that the dictionary does not have, or a contradiction.
+    #[error("the mapping's {place}: {what}")]
+    Value {
+        /// Collection and field.
+        place: String,
+        /// What is wrong and what to do.
+        what: String,
+    },
+}
+
+/// The most rows that one row of a file becomes in one collection.
+const MOST_REPEATS: u32 = 200;
+
+impl Mapping {
+    /// Parses a mapping and checks it against the dictionary.
+    ///
+    /// # Errors
+    /// Names the collection and field that do not fit.
+    pub fn parse(toml: &str, dictionary: &Dictionary) -> Result<Self, MappingError> {
+        let mut mapping: Self = toml::from_str(toml).map_err(|error| MappingError::Form(error.to_string()))?;
+        mapping.sha256 = Some(Digest::of(toml.as_bytes()));
+        if !mapping.format.delimiter.is_ascii() {
+            return Err(bad("format.delimiter", "use one ASCII character".to_owned()));
+        }
+        for collection in &mapping.collections {
+            collection.check(dictionary)?;
+        }
+        Ok(mapping)
+    }
+}
+
+fn bad(place: &str, what: String) -> MappingError {
+    MappingError::Value { place: place.to_owned(), what }
+}
+
+impl CollectionMapping {
+    fn check(&self, dictionary: &Dictionary) -> Result<(), MappingError> {
+        let Some(table) = dictionary.collection(&self.name) else {
+            let known = dictionary.collections().map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ");
+            return Err(bad(&self.name, format!("there is no such collection; known are: {known}")));
+        };
+        if let Some(Repeat { from, to }) = self.repeat
+            && (from > to || to - from >= MOST_REPEATS)
+        {
+            return Err(bad(&self.name, format!("`repeat` counts up, at most {MOST_REPEATS} times")));
+        }
+        for (name, mapped) in &self.fields {
+            let place = format!("{}.{name}", self.name);
+            let Some(field) = table.field(name) else {
+                return Err(bad(&place, "the dictionary has no such field".to_owned()));
+            };
+            let origins = [&mapped.column, &mapped.constant, &mapped.template];
+            if origins.into_iter().flatten().count() != 1 {
+                return Err(bad(&place, "give exactly one of `column`, `constant`, `template`".to_owned()));
+            }
+            if let (Kind::Code(list) | Kind::Codes(list), true) = (&field.kind, !mapped.codes.is_empty())
+                && let Some(code) = mapped.codes.values().find(|code| !code.is_empty() && list.position(code).is_none())
+            {
+                return Err(bad(&place, format!("`{code}` is no code of the list `{}`", list.name)));
+            }
+            let is_number = matches!(field.kind, Kind::Integer { .. } | Kind::Decimal { .. } | Kind::Amount { .. });
+            if mapped.scale.is_some() && !is_number {
+                return Err(bad(&place, "`scale` is for numbers".to_owned()));
+            }
+            if mapped.date.is_some() && !matches!(field.kind, Kind::Date | Kind::DateTime) {
+                return Err(bad(&place, "`date` is for dates".to_owned()));
+            }
+        }
+        for field in table.fields.iter().filter(|field| field.required && !self.fields.contains_key(&field.name)) {
+            return Err(bad(&format!("{}.{}", self.name, field.name), "the field is mandatory: map it".to_owned()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! Codes that are in no list, with the nearest known ones, so that a mapping can be written.
+
+use std::collections::BTreeMap;
+
+use node_domain::dictionary::{Field, Kind, Table};
+use serde::Serialize;
+use strsim::{jaro_winkler, normalized_damerau_levenshtein};
+
+/// More different values than this are no codes.
+const MOST: usize = 500;
+/// Longer values are no codes.
+const LONGEST: usize = 40;
+/// How alike two texts must be, from 0 to 1.
+const ALIKE: f64 = 0.6;
+
+/// Unknown codes by field.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct UnknownCodes(pub BTreeMap<String, UnknownField>);
+
+/// The unknown codes of one field.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct UnknownField {
+    /// Column of the file.
+    pub column: String,
+    /// Each value with how often it stands there and the nearest code.
+    pub values: BTreeMap<String, UnknownCode>,
+}
+
+/// One unknown code.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct UnknownCode {
+    /// Times that it stands there.
+    pub count: u64,
+    /// The nearest code of the list.
+    pub nearest: Option<String>,
+}
+
+impl UnknownCodes {
+    /// Notes a value that is no code of the field's list.
+    pub(crate) fn note(&mut self, table: &Table, field: &Field, column: Option<&str>, value: &str) {
+        if value.is_empty() || value.len() > LONGEST {
+            return;
+        }
+        let unknown = self.0.entry(format!("{}.{}", table.name, field.name)).or_default();
+        if unknown.column.is_empty() {
+            column.unwrap_or(&field.name).clone_into(&mut unknown.column);
+        }
+        if unknown.values.len() >= MOST && !unknown.values.contains_key(value) {
+            return;
+        }
+        let noted = unknown.values.entry(value.to_owned()).or_insert_with(|| UnknownCode {
+            count: 0,
+            nearest: match &field.kind {
+                Kind::Code(list) | Kind::Codes(list) => nearest(
+                    value,
+                    list.codes.iter().flat_map(|code| {
+                        let label = &code.label;
+                        [&code.code, &label.es, &label.pt, &label.en].map(|text| (text.as_str(), code.code.as_str()))
+                    }),
+                ),
+                _ => None,
+            },
+        });
+        noted.count += 1;
+    }
+}
+
+/// Of texts that stand for something, what the one most like `value` stands for; `None` where none is like it.
+pub fn nearest<'t>(value: &str, known: impl Iterator<Item = (&'t str, &'t str)>) -> Option<String> {
+    let wanted = value.to_lowercase();
+    known
+        .map(|(text, meaning)| {
+            let text = text.to_lowercase();
+            let alike = normalized_damerau_levenshtein(&wanted, &text).max(jaro_winkler(&wanted, &text) - 0.15);
+            (alike, meaning)
+        })
+        .filter(|(alike, _)| *alike >= ALIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, meaning)| meaning.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_code_is_found_by_its_label_in_any_language() {
+        let known = [("1", "1"), ("Masculino", "1"), ("Male", "1"), ("Femenino", "2"), ("Female", "2")];
+        assert_eq!(nearest("masculine", known.into_iter()).as_deref(), Some("1"));
+        assert_eq!(nearest("FEMENINO", known.into_iter()).as_deref(), Some("2"));
+        assert_eq!(nearest("zzz", known.into_iter()), None);
+    }
+}
