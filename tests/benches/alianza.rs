@@ -21,7 +21,7 @@ use node_protocol::{
 use node_server::operate::POLICY;
 use node_snapshot::{
     columns::{Column, Columns},
-    manifest::Manifest,
+    manifest::{Manifest, Provenance},
     shelf::Snapshot,
 };
 use node_tests::{Federation, Plan, beginning, policy, wilms};
@@ -52,6 +52,10 @@ fn snapshot(table: &Table, rows: usize) -> Snapshot {
                     };
                     Column::Codes((0..rows).map(|_| draw(&mut random)).collect())
                 }
+                Kind::Code(list) if !list.is_narrow() => {
+                    let codes = u16::try_from(list.codes.len()).unwrap();
+                    Column::Numbers((0..rows).map(|_| random.random_range(0..codes)).collect())
+                }
                 Kind::Code(list) => {
                     let codes = u8::try_from(list.codes.len()).unwrap();
                     Column::Codes((0..rows).map(|_| random.random_range(0..codes)).collect())
@@ -65,14 +69,19 @@ fn snapshot(table: &Table, rows: usize) -> Snapshot {
                     };
                     Column::Numbers((0..rows).map(|_| random.random_range(range.clone())).collect())
                 }
-                Kind::Date | Kind::Text => unreachable!("analysis tables are coded"),
+                _ => unreachable!("analysis tables are coded"),
             };
             (field.name.clone(), column)
         })
         .collect();
     let persons: Vec<u32> = (0..rows).map(|row| u32::try_from(row).unwrap()).collect();
     let columns = Columns::new(table, columns, &persons, vec![0; rows]).unwrap();
-    let manifest = Manifest { format: 1, dictionary: "1.0".into(), batches: vec![], tables: BTreeMap::new() };
+    let manifest = Manifest {
+        format: 2,
+        dictionary: "1.1".into(),
+        provenance: Provenance::default(),
+        tables: BTreeMap::new(),
+    };
     Snapshot::in_memory(manifest, Digest::of(b"bench"), BTreeMap::from([("cases".to_owned(), columns)]))
 }
 

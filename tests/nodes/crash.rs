@@ -7,7 +7,7 @@ use std::{
 };
 
 use node_domain::dictionary::Dictionary;
-use node_ingest::batch;
+use node_ingest::{batch, registry::Registry};
 use node_server::{
     config::Home,
     operate::{self, NewNode},
@@ -116,8 +116,9 @@ fn a_killed_load_leaves_no_batch_or_the_whole_one() {
             let now = batch::list(&home.data()).unwrap();
             assert!(now.len() == batches || now.len() == batches + 1, "{node}: {}", now.len());
             batches = now.len();
-            let (_, rows) = batch::rows_in_force(&home.data(), &Dictionary::built_in().unwrap()).unwrap();
-            let (patients, tumours) = (rows["patient"].len(), rows["tumour"].len());
+            let dictionary = Dictionary::built_in().unwrap();
+            let registry = Registry::open(&home.data(), &dictionary).unwrap();
+            let (patients, tumours) = (registry.count("patient"), registry.count("tumour"));
             assert_eq!(patients, tumours, "a batch is in whole or not at all");
         }
     }

@@ -73,6 +73,6 @@ fn an_unknown_key_in_the_policy_refuses_the_start() {
 #[test]
 fn the_dictionary_and_the_sample_configuration_belong_together() {
     let dictionary = Dictionary::built_in().unwrap();
-    assert_eq!(dictionary.version, "1.0");
+    assert_eq!(dictionary.version, "1.1");
     assert!(operate::Country::all().unwrap().iter().filter(|country| country.default_member == "Y").count() == 16);
 }

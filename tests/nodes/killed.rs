@@ -68,7 +68,7 @@ async fn found(folder: &Path) -> Vec<Home> {
         operate::adopt(home, &store, membership.clone(), SystemClock.now()).await.unwrap();
         store.close().await;
         load(home, &wilms().join("unequal").join(home.config.node.as_str())).unwrap();
-        operate::publish(home).unwrap();
+        operate::publish(home, "test", node_tests::beginning()).unwrap();
     }
     homes
 }

@@ -22,7 +22,7 @@ fn path(path: &Path) -> String {
 
 #[test]
 fn the_rehearsal_prints_its_contract_and_nothing_else() {
-    let output = alianza(&["demo", "--once", "--json"]);
+    let output = alianza(&["demo", "--once", "--json", "--data", "nwts"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let study: Value = serde_json::from_slice(&output.stdout).expect("standard output is JSON and nothing else");
     let nodes = study["nodes"].as_array().unwrap();
@@ -56,9 +56,9 @@ fn the_rehearsal_takes_other_data_queries_and_policies() {
     .unwrap();
     let data = folder.path().join("data");
     std::fs::create_dir_all(data.join("ar")).unwrap();
-    for name in node_tests::COLLECTIONS {
-        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/dictionary/samples");
-        std::fs::copy(samples.join(format!("{name}.csv")), data.join("ar").join(format!("{name}.csv"))).unwrap();
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/dictionary/samples");
+    for sample in std::fs::read_dir(samples).unwrap().map(|entry| entry.unwrap().path()) {
+        std::fs::copy(&sample, data.join("ar").join(sample.file_name().unwrap())).unwrap();
     }
     let arguments = ["demo", "--once", "--json", "--nodes", "3", "--data", &path(&data), "--query", &path(&query)];
     let output = alianza(&arguments);
@@ -72,7 +72,17 @@ fn the_rehearsal_takes_other_data_queries_and_policies() {
     let query = path(&query);
     std::fs::write(&query, r#"{"dictionary":"1.0","table":"cases","statistic":{"kind":"count"}}"#).unwrap();
     let output =
-        alianza(&["demo", "--once", "--json", "--nodes", "16", "--query", &query, "--policy", &path(&policy_file)]);
+        alianza(&[
+        "demo",
+        "--once",
+        "--json",
+        "--data",
+        "nwts",
+        "--query",
+        &query,
+        "--policy",
+        &path(&policy_file),
+    ]);
     let study: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(study["pooled"]["cells"][0]["persons"]["n"], 4028);
 }
@@ -149,12 +159,12 @@ fn an_alliance_is_founded_by_hand_and_a_file_with_errors_is_refused_whole() {
     assert!(joined.status.success(), "{}", text(&joined.stderr));
     assert!(alianza(&["check-config", "--dir", &at("mx")]).status.success());
 
-    std::fs::write(at("patient.csv"), "patient_id,birth_date,sex,residence_country,residence_region,legal_basis,objection\nP1,2010,7,MX,MX-JAL,public_task,no\n").unwrap();
+    std::fs::write(at("patient.csv"), "patient_id,birth_date,sex,residence_country,residence_region,legal_basis,objection\nP1,2010,2,MX,MX-JAL,law,no\n").unwrap();
     let patient = format!("patient={}", at("patient.csv"));
     let refused = alianza(&["ingest", "--dir", &at("mx"), &patient]);
     assert_eq!(refused.status.code(), Some(1));
     let printed = text(&refused.stdout);
-    assert!(printed.contains("patient.csv:2: sex: code (number, 1 character): use one of: 1, 2, 3, 9"), "{printed}");
+    assert!(printed.contains("patient.csv:2: legal_basis: code (text, 3 characters): use one of: public_task"), "{printed}");
     assert!(printed.contains("Nothing was loaded"), "{printed}");
     std::fs::write(at("patient.csv"), "patient_id,birth_date,sex,residence_country,residence_region,legal_basis,objection\nP1,2010,2,MX,MX-JAL,public_task,no\n").unwrap();
     assert!(alianza(&["ingest", "--dir", &at("mx"), &patient]).status.success());

@@ -104,7 +104,7 @@ async fn a_new_snapshot_comes_into_force_without_restart_and_leaves_old_answers_
     let before = federation.node("mx").requester.study(&id).await.unwrap();
     let home = federation.home("py");
     node_tests::load(home, &wilms().join("unequal/gt")).unwrap();
-    node_server::operate::publish(home).unwrap();
+    node_server::operate::publish(home, "test", node_tests::beginning()).unwrap();
     federation.node("py").look_around().await.unwrap();
     assert_eq!(federation.node("mx").requester.study(&id).await.unwrap().nodes, before.nodes);
     let after = federation.ask(COUNT).await.unwrap();

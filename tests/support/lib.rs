@@ -11,9 +11,10 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use node_domain::{
     clock::{Clock, SteppedClock},
+    dictionary::Dictionary,
     node_id::NodeId,
 };
-use node_ingest::batch::{Outcome, Source};
+use node_ingest::load::{Content, Outcome, Source};
 use node_policy::policy::Policy;
 use node_protocol::{
     query::Query,
@@ -61,6 +62,7 @@ pub fn policy(persons: u32, events: u32, at_risk: u32) -> anyhow::Result<String>
     (policy.threshold.persons, policy.threshold.events, policy.threshold.at_risk) = (persons, events, at_risk);
     policy.exploration.persons = persons;
     policy.exploration.statistics = vec!["count".to_owned(), "survival".to_owned()];
+    policy.exploration.tables = Dictionary::built_in()?.tables().map(|table| table.name.clone()).collect();
     Ok(toml::to_string(&policy)?)
 }
 
@@ -138,7 +140,7 @@ impl Federation {
             if let Some(data) = &plan.data {
                 load(&home, &data.join(home.config.node.as_str()))?;
             }
-            operate::publish(&home)?;
+            operate::publish(&home, "test", clock.now())?;
             let running = Application::start(home.clone(), bound, Arc::clone(&clock) as Arc<dyn Clock>).await?;
             nodes.push(Node { id: home.config.node.clone(), home, running: Some(running) });
         }
@@ -268,7 +270,10 @@ pub fn sign(
 #[must_use]
 pub fn sources(folder: &Path) -> Vec<Source> {
     COLLECTIONS
-        .map(|name| Source { collection: name.to_owned(), path: folder.join(format!("{name}.csv")) })
+        .map(|name| Source {
+            content: Content::Collection(name.to_owned()),
+            path: folder.join(format!("{name}.csv")),
+        })
         .into_iter()
         .filter(|source| source.path.is_file())
         .collect()
@@ -280,7 +285,8 @@ pub fn sources(folder: &Path) -> Vec<Source> {
 /// Where a file has a defect.
 pub fn load(home: &Home, folder: &Path) -> anyhow::Result<()> {
     let mut first = None;
-    let outcome = operate::load(home, &sources(folder), &mut |defect| {
+    let now = beginning();
+    let outcome = operate::load(home, &sources(folder), now.date_naive(), now, &mut |defect| {
         first.get_or_insert(defect.to_string());
     })?;
     anyhow::ensure!(!matches!(outcome, Outcome::Refused { .. }), "{}", first.unwrap_or_default());

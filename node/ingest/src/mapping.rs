@@ -103,6 +103,9 @@ pub struct When {
     /// One of these values; any value where none is named.
     #[serde(default)]
     pub values: Vec<String>,
+    /// Instead of `values`: whatever stands there, even nothing, but not these, so that no row is lost to an unknown code.
+    #[serde(default)]
+    pub except: Vec<String>,
 }
 
 /// Numbers of a block that stands several times in a row.
@@ -123,7 +126,7 @@ pub struct FieldMapping {
     pub column: Option<String>,
     /// The same value in every row.
     pub constant: Option<String>,
-    /// Text with column names in braces, such as `MX-{STATE}`; empty where a named column is.
+    /// Text with column names in braces, such as `MX-{STATE}`; empty where a named column is. The rest applies to the whole text.
     pub template: Option<String>,
     /// Local codes to the dictionary's; a value that is in neither is reported.
     #[serde(default)]
@@ -188,6 +191,9 @@ impl CollectionMapping {
             let known = dictionary.collections().map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ");
             return Err(bad(&self.name, format!("there is no such collection; known are: {known}")));
         };
+        if self.when.as_ref().is_some_and(|when| !when.values.is_empty() && !when.except.is_empty()) {
+            return Err(bad(&self.name, "`when` names either `values` or `except`".to_owned()));
+        }
         if let Some(Repeat { from, to }) = self.repeat
             && (from > to || to - from >= MOST_REPEATS)
         {
@@ -219,5 +225,94 @@ impl CollectionMapping {
             return Err(bad(&format!("{}.{}", self.name, field.name), "the field is mandatory: map it".to_owned()));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::{BTreeMap, BTreeSet},
+        fs,
+    };
+
+    use super::{plan::Plan, *};
+    use crate::{check::check, row::RowBuffer};
+
+    /// What a shipped mapping makes of its fixture.
+    struct Made {
+        /// Different rows per collection.
+        rows: BTreeMap<String, usize>,
+        /// Line, field and rule of each value that the dictionary does not take.
+        defects: Vec<String>,
+        unread: Vec<String>,
+        values: BTreeMap<String, String>,
+    }
+
+    fn made(name: &str) -> Made {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+        let dictionary = Dictionary::built_in().unwrap();
+        let mapping = fs::read_to_string(format!("{root}/config/mappings/{name}.toml")).unwrap();
+        let mapping = Mapping::parse(&mapping, &dictionary).unwrap();
+        let delimiter = u8::try_from(mapping.format.delimiter).unwrap();
+        let path = format!("{root}/tests/fixtures/mappings/{name}.csv");
+        let mut csv = csv::ReaderBuilder::new().delimiter(delimiter).from_path(path).unwrap();
+        let header: Vec<String> = csv.headers().unwrap().iter().map(str::to_owned).collect();
+        let plan = Plan::bind(&mapping, &header, &dictionary).unwrap();
+        let (mut rows, mut defects, mut values) = (BTreeSet::new(), Vec::new(), BTreeMap::new());
+        let mut row = RowBuffer::default();
+        for (record, line) in csv.records().zip(2..) {
+            let record = record.unwrap();
+            for target in &plan.targets {
+                if !plan.fill(target, &|at| &record[at], &mut row) {
+                    continue;
+                }
+                let table = target.table;
+                if !rows.insert((table.name.clone(), row.iter().map(str::to_owned).collect::<Vec<_>>())) {
+                    assert!(target.distinct, "{line}: the same row of {} twice", table.name);
+                    continue;
+                }
+                let filled = (0..table.fields.len()).filter(|at| target.fills(*at) || table.fields[*at].required);
+                for (field, value) in filled.map(|at| (&table.fields[at], row.value(at))) {
+                    values.insert(format!("{line} {}.{}", table.name, field.name), value.to_owned());
+                    if let Err((rule, _)) = check(field, value) {
+                        defects.push(format!("{line} {}.{} {rule}", table.name, field.name));
+                    }
+                }
+            }
+        }
+        let mut counts = BTreeMap::new();
+        for (collection, _) in rows {
+            *counts.entry(collection).or_default() += 1;
+        }
+        Made { rows: counts, defects, unread: plan.unread, values }
+    }
+
+    fn expect(made: &Made, rows: &[(&str, usize)], defects: &[&str], unread: &[&str]) {
+        let rows: BTreeMap<String, usize> = rows.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        assert_eq!(made.rows, rows);
+        assert_eq!(made.defects, defects);
+        assert_eq!(made.unread, unread);
+    }
+
+    fn holds(made: &Made, place: &str, value: &str) {
+        assert_eq!(made.values.get(place).map(String::as_str), Some(value), "{place}");
+    }
+
+    #[test]
+    fn the_canreg5_mapping_reads_its_fixture() {
+        let made = made("canreg5");
+        expect(&made, &[], &[], &[]);
+    }
+
+    #[test]
+    fn the_redcap_mapping_reads_its_fixture() {
+        let made = made("redcap");
+        expect(&made, &[], &[], &[]);
+    }
+
+    #[test]
+    fn the_naaccr_mapping_reads_its_fixture() {
+        let made = made("naaccr");
+        expect(&made, &[], &[], &[]);
     }
 }

@@ -8,5 +8,9 @@ pub mod condition;
 pub mod evaluate;
 pub mod name;
 pub mod procedure;
+#[cfg(test)]
+mod recall;
+pub mod reference;
+pub mod report;
 pub mod rule;
 pub mod subject;

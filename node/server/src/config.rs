@@ -7,6 +7,7 @@ use std::{
 };
 
 use node_domain::node_id::NodeId;
+use node_ingest::derive::index_cancer::Decisions;
 use node_policy::policy::{Policy, PolicyError};
 use serde::Deserialize;
 
@@ -29,6 +30,26 @@ pub struct Config {
     /// How studies are asked.
     #[serde(default)]
     pub study: StudyTiming,
+    /// What the alliance has yet to decide about index cancers.
+    #[serde(default)]
+    pub classification: Decisions,
+    /// How many snapshots are kept.
+    #[serde(default)]
+    pub snapshots: Snapshots,
+}
+
+/// How many snapshots are kept.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Snapshots {
+    /// The newest that stay when `alianza snapshot prune` is run, beside the pinned ones and the one in force.
+    pub keep: usize,
+}
+
+impl Default for Snapshots {
+    fn default() -> Self {
+        Self { keep: 12 }
+    }
 }
 
 /// The port for peers: mutual TLS.
@@ -262,6 +283,9 @@ mod tests {
             "first_pause_ms",
             "deadline_h",
             "gossip_s",
+            "low_grade_glioma",
+            "burkitt_leukaemia",
+            "keep",
         ] {
             assert!(SHIPPED.lines().any(|line| line.starts_with(&format!("{field} ="))), "{field}");
         }

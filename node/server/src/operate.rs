@@ -1,18 +1,28 @@
 //! What an operator does to a node's folder: make it, join, load, publish. Commands, the rehearsal and the tests share it.
 
-use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, bail};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use node_domain::{dictionary::Dictionary, digest::Digest, language::Text, node_id::NodeId};
 use node_ingest::{
-    batch::{self, Hold, Outcome, Source},
-    cases,
+    batch::Hold,
+    classification::Classification,
     defect::Defect,
+    derivation::{self, Means},
+    load::{self, Audience, Content, Outcome, Registrar, Request, Source},
+    mapping::Format,
+    pseudonym::PseudonymKey,
+    quality::rule::Rules,
 };
 use node_policy::permit::Role;
 use node_protocol::envelope::CatalogueEntry;
-use node_snapshot::{durable, manifest::Manifest, shelf};
+use node_snapshot::{durable, keeping, manifest::Manifest, shelf};
 use node_store::Store;
 use node_trust::{
     membership::{Member, MemberStatus, MembershipFile},
@@ -155,13 +165,92 @@ pub async fn adopt(home: &Home, store: &Store, file: MembershipFile, now: DateTi
     Ok(roster.epoch())
 }
 
-/// Loads files into a node's folder.
+/// Everything that loading, judging and deriving need beside the data.
+pub struct Ground {
+    /// The dictionary.
+    pub dictionary: Dictionary,
+    /// The quality rules.
+    pub rules: Rules,
+    classification: Classification,
+    key: PseudonymKey,
+    data: PathBuf,
+}
+
+impl Ground {
+    /// Of a node's folder.
+    ///
+    /// # Errors
+    /// Where the node's key cannot be read.
+    pub fn of(home: &Home) -> anyhow::Result<Self> {
+        let dictionary = Dictionary::built_in()?;
+        Ok(Self {
+            rules: Rules::built_in(&dictionary)?,
+            classification: Classification::built_in(home.config.classification)?,
+            key: KeyStore::new(home.keys()).pseudonym()?,
+            data: home.data(),
+            dictionary,
+        })
+    }
+
+    /// What derivation needs.
+    #[must_use]
+    pub fn means(&self) -> Means<'_> {
+        Means {
+            dictionary: &self.dictionary,
+            rules: &self.rules,
+            classification: &self.classification,
+            key: &self.key,
+        }
+    }
+
+    /// What batches are made with.
+    #[must_use]
+    pub fn registrar(&self, by: &str, now: DateTime<Utc>) -> Registrar<'_> {
+        Registrar {
+            data: self.data.clone(),
+            dictionary: &self.dictionary,
+            rules: &self.rules,
+            key: &self.key,
+            by: by.to_owned(),
+            now,
+        }
+    }
+}
+
+/// The files of a folder that are named after collections: `patient.csv`, `tumour.csv.gz`.
+///
+/// # Errors
+/// Where the dictionary cannot be read.
+pub fn sources_in(folder: &Path) -> anyhow::Result<Vec<Source>> {
+    let dictionary = Dictionary::built_in()?;
+    let named = dictionary.collections().flat_map(|table| {
+        [format!("{}.csv", table.name), format!("{}.csv.gz", table.name)]
+            .map(|file| Source { content: Content::Collection(table.name.clone()), path: folder.join(file) })
+    });
+    Ok(named.filter(|source| source.path.is_file()).collect())
+}
+
+/// Loads files of collections into a node's folder, as they are.
 ///
 /// # Errors
 /// Those of the file system; what is wrong with the files goes to `report`.
-pub fn load(home: &Home, sources: &[Source], report: &mut dyn FnMut(Defect)) -> anyhow::Result<Outcome> {
-    let key = KeyStore::new(home.keys()).pseudonym()?;
-    Ok(batch::load(&home.data(), &Dictionary::built_in()?, &key, sources, report)?)
+pub fn load(
+    home: &Home,
+    sources: &[Source],
+    extracted_on: NaiveDate,
+    now: DateTime<Utc>,
+    report: &mut dyn FnMut(Defect),
+) -> anyhow::Result<Outcome> {
+    let ground = Ground::of(home)?;
+    let request = Request {
+        sources,
+        mapping: None,
+        format: Format::default(),
+        extracted_on,
+        dry_run: false,
+    };
+    let audience = Audience { defect: report, progress: &mut |_, _| {} };
+    Ok(load::load(&ground.registrar("operator", now), &request, audience)?)
 }
 
 /// What a publication made.
@@ -172,20 +261,26 @@ pub struct Publication {
     pub manifest: Manifest,
     /// Its catalogue.
     pub catalogue: Vec<CatalogueEntry>,
+    /// The snapshot that was in force before, with its manifest, where there was one that can be read.
+    pub former: Option<(Digest, Manifest)>,
 }
 
 /// Derives, computes the catalogue, and puts the snapshot in force.
 ///
 /// # Errors
 /// Those of the file system; the former snapshot is then still in force.
-pub fn publish(home: &Home) -> anyhow::Result<Publication> {
-    let dictionary = Dictionary::built_in()?;
+pub fn publish(home: &Home, by: &str, now: DateTime<Utc>) -> anyhow::Result<Publication> {
+    let ground = Ground::of(home)?;
     let _hold = Hold::take(&home.data())?;
-    let table = dictionary.table("cases").context("the dictionary has no table `cases`")?;
-    let (batches, draft) = cases::derive(&home.data(), &dictionary, &KeyStore::new(home.keys()).pseudonym()?)?;
-    let prepared = shelf::prepare(&home.snapshots(), &dictionary, batches, &[(table, draft)])?;
-    let catalogue = node_catalogue::compute(&prepared.load(&dictionary)?, &home.policy, &dictionary)?;
+    let dictionary = &ground.dictionary;
+    let shelf = home.snapshots();
+    // a manifest of an earlier form is no hindrance: it is only compared with
+    let former = shelf::current(&shelf)?.and_then(|id| Some((id, shelf::manifest(&shelf, id).ok()?)));
+    let derived = derivation::derive(&home.data(), &ground.means())?;
+    let prepared = shelf::prepare(&shelf, dictionary, derived.provenance, &derived.tables)?;
+    let catalogue = node_catalogue::compute(&prepared.load(dictionary)?, &home.policy, dictionary)?;
     let (id, manifest) = (prepared.id, prepared.manifest.clone());
-    prepared.enforce(&home.snapshots(), &dictionary, &serde_json::to_vec(&catalogue)?)?;
-    Ok(Publication { id, manifest, catalogue })
+    prepared.enforce(&shelf, dictionary, &serde_json::to_vec(&catalogue)?)?;
+    keeping::note_published(&shelf, id, now, by)?;
+    Ok(Publication { id, manifest, catalogue, former })
 }

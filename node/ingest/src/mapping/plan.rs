@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use node_domain::dictionary::{Dictionary, Kind, Table};
 
 use super::{
-    CollectionMapping, FieldMapping, Format, Mapping,
+    CollectionMapping, FieldMapping, Format, Mapping, When,
     date_form::DateForm,
     template::{self, Piece},
 };
@@ -28,7 +28,7 @@ pub struct Target<'d> {
     pub table: &'d Table,
     /// Whether equal rows count once.
     pub distinct: bool,
-    when: Option<(usize, Vec<String>)>,
+    when: Option<(usize, When)>,
     origins: Vec<Origin>,
     /// For messages: the column (or columns) behind each field.
     columns: Vec<Option<String>>,
@@ -41,7 +41,7 @@ enum Origin {
     Whole,
     Constant(String),
     Column { at: usize, change: Option<Box<Change>> },
-    Template(Vec<Bound>),
+    Template { pieces: Vec<Bound>, change: Option<Box<Change>> },
 }
 
 #[derive(Debug)]
@@ -128,13 +128,19 @@ impl<'d> Plan<'d> {
         value.is_empty() || self.missing.iter().any(|missing| missing == value)
     }
 
+    fn holds(&self, when: &When, value: &str) -> bool {
+        if !when.except.is_empty() {
+            return !when.except.iter().any(|other| other == value);
+        }
+        !self.is_missing(value) && (when.values.is_empty() || when.values.iter().any(|wanted| wanted == value))
+    }
+
     /// Turns a record into the row of one target; `false` where the record has none.
     pub fn fill<'v>(&self, target: &Target<'_>, record: &dyn Fn(usize) -> &'v str, row: &mut RowBuffer) -> bool {
-        if let Some((at, values)) = &target.when {
-            let value = record(*at);
-            if self.is_missing(value) || !(values.is_empty() || values.iter().any(|wanted| wanted == value)) {
-                return false;
-            }
+        if let Some((at, when)) = &target.when
+            && !self.holds(when, record(*at))
+        {
+            return false;
         }
         row.clear();
         for (origin, field) in target.origins.iter().zip(&target.table.fields) {
@@ -147,19 +153,23 @@ impl<'d> Plan<'d> {
                     let value = if self.is_missing(value) { "" } else { value };
                     row.push_with(|text| change.write(value, &field.kind, text));
                 }
-                Origin::Template(pieces) => row.push_with(|text| {
-                    let from = text.len();
+                Origin::Template { pieces, change } => {
+                    let mut whole = String::new();
                     for piece in pieces {
                         match piece {
-                            Bound::Literal(literal) => text.push_str(literal),
+                            Bound::Literal(literal) => whole.push_str(literal),
                             Bound::Column(at) if self.is_missing(record(*at)) => {
-                                text.truncate(from);
-                                return;
+                                whole.clear();
+                                break;
                             }
-                            Bound::Column(at) => text.push_str(record(*at)),
+                            Bound::Column(at) => whole.push_str(record(*at)),
                         }
                     }
-                }),
+                    match change {
+                        Some(change) => row.push_with(|text| change.write(&whole, &field.kind, text)),
+                        None => row.push(&whole),
+                    }
+                }
             }
         }
         true
@@ -254,7 +264,7 @@ impl Binder<'_> {
         };
         let when = mapping.when.as_ref().and_then(|when| {
             let place = format!("{}.when", table.name);
-            Some((self.column(&numbered(&when.column), &place, false)?, when.values.clone()))
+            Some((self.column(&numbered(&when.column), &place, false)?, when.clone()))
         });
         let (mut origins, mut columns) = (Vec::new(), Vec::new());
         for field in &table.fields {
@@ -282,7 +292,11 @@ impl Binder<'_> {
                         Piece::Column(name) => self.column(&name, &place, optional).map(Bound::Column),
                     })
                     .collect();
-                origins.push(bound.map_or(Origin::Absent, Origin::Template));
+                let change = self.change(mapped, &field.kind);
+                origins.push(match bound {
+                    Some(pieces) => Origin::Template { pieces, change },
+                    None => mapped.default.clone().map_or(Origin::Absent, Origin::Constant),
+                });
                 columns.push(Some(text));
             } else {
                 origins.push(Origin::Constant(mapped.constant.as_deref().map(numbered).unwrap_or_default()));

@@ -45,7 +45,8 @@ struct Tally {
     deaths: u64,
     /// Cases at 0-4, 5-9, 10-14.
     children: [u64; 3],
-    leukaemia: u64,
+    /// Of these, ICCC-3 groups I, II and III.
+    groups: [[u64; 3]; 3],
     without_age: u64,
 }
 
@@ -65,16 +66,19 @@ impl Tally {
             "2" => self.girls += 1,
             _ => {}
         }
-        match case.facts.age_band {
-            Some("0" | "1-4") => self.children[0] += 1,
-            Some("5-9") => self.children[1] += 1,
-            Some("10-14") => self.children[2] += 1,
-            Some(_) => {}
-            None => self.without_age += 1,
-        }
-        let child = matches!(case.facts.age_band, Some("0" | "1-4" | "5-9" | "10-14"));
-        if child && case.facts.classified.group() == "I" {
-            self.leukaemia += 1;
+        let age = match case.facts.age_band {
+            Some("0" | "1-4") => 0,
+            Some("5-9") => 1,
+            Some("10-14") => 2,
+            Some(_) => return,
+            None => {
+                self.without_age += 1;
+                return;
+            }
+        };
+        self.children[age] += 1;
+        if let Some(group) = ["I", "II", "III"].iter().position(|group| *group == case.facts.classified.group()) {
+            self.groups[group][age] += 1;
         }
     }
 
@@ -97,26 +101,35 @@ impl Tally {
             ratio(Measure::DeathCertificateOnlyPercent, self.certificate_only, self.cases, 100.0, 0),
             ratio(Measure::MaleFemaleRatio, self.boys, self.girls, 1.0, self.cases - self.boys - self.girls),
             ratio(Measure::MortalityIncidenceRatio, self.deaths, self.cases, 1.0, 0),
-            ratio(Measure::LeukaemiaSharePercent, self.leukaemia, children, 100.0, self.without_age),
+            ratio(Measure::LeukaemiaSharePercent, self.groups[0].iter().sum(), children, 100.0, self.without_age),
         ];
         if let Some(person_years) = person_years {
-            let all: f64 = person_years.iter().sum();
-            let rate = |at: usize| 1e6 * self.children[at] as f64 / person_years[at];
-            let covered = person_years.iter().all(|years| *years > 0.0);
-            let weights: f64 = WORLD.iter().sum();
-            let value = covered.then(|| (0..3).map(|at| WORLD[at] * rate(at)).sum::<f64>() / weights);
-            let cases: u64 = children;
-            measures.push(Measured {
-                measure: Measure::IncidencePerMillion,
+            let rates = [
+                (Measure::IncidencePerMillion, &self.children),
+                (Measure::LeukaemiaPerMillion, &self.groups[0]),
+                (Measure::LymphomaPerMillion, &self.groups[1]),
+                (Measure::CnsPerMillion, &self.groups[2]),
+            ];
+            measures.extend(rates.map(|(measure, cases)| Measured {
+                measure,
                 over: over.to_owned(),
-                numerator: cases as f64,
-                denominator: all,
-                value,
+                numerator: cases.iter().sum::<u64>() as f64,
+                denominator: person_years.iter().sum(),
+                value: standardised(cases, person_years),
                 missing: self.without_age,
-            });
+            }));
         }
         measures
     }
+}
+
+/// Cases per million person-years, each age weighted as in the world standard population; `None` where an age has no person-years.
+fn standardised(cases: &[u64; 3], person_years: &[f64; 3]) -> Option<f64> {
+    if person_years.iter().any(|years| *years <= 0.0) {
+        return None;
+    }
+    let rate = |at: usize| 1e6 * cases[at] as f64 / person_years[at];
+    Some((0..3).map(|at| WORLD[at] * rate(at)).sum::<f64>() / WORLD.iter().sum::<f64>())
 }
 
 /// All measures, by year of diagnosis and over all years.
@@ -156,7 +169,7 @@ pub fn measure(cases: &Cases<'_>) -> Vec<Measured> {
     measured.extend(all.measures(PERIOD, None));
     if !covered.is_empty() {
         let rate = in_covered.measures(PERIOD, Some(&sum));
-        measured.extend(rate.into_iter().filter(|m| m.measure == Measure::IncidencePerMillion));
+        measured.extend(rate.into_iter().filter(|m| m.measure.is_rate()));
     }
     measured
 }

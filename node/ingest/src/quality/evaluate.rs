@@ -96,9 +96,6 @@ pub fn evaluate(rules: &Rules, cases: &Cases<'_>) -> Findings {
                 Check::Procedure(Procedure::FacilityDays) => {
                     found.rows.extend(procedure::supply::facility_days(cases));
                 }
-                Check::Procedure(Procedure::ExpectedUnreported) => {
-                    found.rows.extend(procedure::supply::expected_unreported(cases));
-                }
                 Check::Procedure(procedure) => rows.extend(procedure::rows(procedure, rule, &context)),
                 Check::Constraint(constraint) => {
                     rows.extend(breaking_constraint(constraint, registry));

@@ -43,10 +43,11 @@ pub fn rows<'c>(procedure: &Procedure, rule: &Rule, context: &'c Context<'c>) ->
         Procedure::MultiplePrimary => duplicates::same_primaries(cases),
         Procedure::SecondMalignancy => keep(&|row| duplicates::second_malignancy_is_missing(cases, row)),
         Procedure::ToxicDeath => keep(&|row| treatment::toxic_death_with_disease(cases, row)),
-        Procedure::EarlyWarningBefore { hours } => hospital::without_early_warning(cases, rule, *hours),
+        Procedure::EarlyWarningBefore { hours } => hospital::without_early_warning(cases, *hours),
         Procedure::PewsTotal { maximum } => keep(&|row| hospital::total_is_wrong(row, *maximum)),
         Procedure::SpellOverlap => supply::overlapping(cases),
-        Procedure::MonthDays => supply::days_counted_twice(cases),
-        Procedure::FacilityDays | Procedure::ExpectedUnreported => Vec::new(),
+        Procedure::MonthDays => supply::days_missing_or_twice(cases),
+        Procedure::ExpectedUnreported => supply::expected_unreported(cases),
+        Procedure::FacilityDays => Vec::new(), // a finding about the whole period, not about rows
     }
 }

@@ -254,6 +254,15 @@ pub enum Measure {
     /// Cases by person-years, ages 0 to 14, standardised to the world population.
     #[serde(rename = "incidence_per_million_0_14")]
     IncidencePerMillion,
+    /// The same of ICCC-3 group I.
+    #[serde(rename = "leukaemia_per_million_0_14")]
+    LeukaemiaPerMillion,
+    /// The same of group II.
+    #[serde(rename = "lymphoma_per_million_0_14")]
+    LymphomaPerMillion,
+    /// The same of group III.
+    #[serde(rename = "cns_per_million_0_14")]
+    CnsPerMillion,
     /// Boys by girls.
     MaleFemaleRatio,
     /// Deaths by cases of the same period.
@@ -261,6 +270,17 @@ pub enum Measure {
     /// Group I among all, ages 0 to 14.
     #[serde(rename = "leukaemia_share_percent_0_14")]
     LeukaemiaSharePercent,
+}
+
+impl Measure {
+    /// Whether it needs person-years.
+    #[must_use]
+    pub fn is_rate(self) -> bool {
+        matches!(
+            self,
+            Self::IncidencePerMillion | Self::LeukaemiaPerMillion | Self::LymphomaPerMillion | Self::CnsPerMillion
+        )
+    }
 }
 
 /// What is wrong with the rules' file; a test keeps it from shipping.

@@ -1,12 +1,20 @@
 //! The work of each command of the command line.
 
 pub(crate) mod audit;
+pub(crate) mod batch;
+pub(crate) mod classify;
+pub(crate) mod dictionary;
+pub(crate) mod generate;
+pub(crate) mod ingest;
 pub(crate) mod init;
 pub(crate) mod join;
-pub(crate) mod load;
 pub(crate) mod membership;
+pub(crate) mod publish;
+pub(crate) mod quality;
+pub(crate) mod quarantine;
 pub(crate) mod render;
 pub(crate) mod serve;
+pub(crate) mod snapshot;
 pub(crate) mod study;
 pub(crate) mod verify;
 

@@ -9,13 +9,10 @@ use std::{
 };
 
 use anyhow::Context;
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use include_dir::{Dir, include_dir};
-use node_domain::{
-    clock::{Clock, SystemClock},
-    dictionary::Dictionary,
-};
-use node_ingest::batch::{Outcome, Source};
+use node_domain::clock::{Clock, SystemClock};
+use node_ingest::load::Outcome;
 use node_store::Store;
 use node_trust::{
     keys::SigningKey,
@@ -32,9 +29,14 @@ use crate::{
 /// The National Wilms Tumor Study in sixteen unequal parts; see `tests/fixtures/nwtco/SOURCES.md`.
 static WILMS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../tests/fixtures/nwtco/unequal");
 
+/// The seed of the synthetic registry, so that every rehearsal shows the same.
+const SEED: u64 = 2026;
+
 /// What the nodes hold.
 #[derive(Debug, Clone)]
 pub(crate) enum Data {
+    /// A synthetic registry, made on the spot.
+    Synthetic,
     /// The study that ships.
     Wilms,
     /// `DIR/<node>/<collection>.csv`; a node without a folder has an empty registry.
@@ -90,13 +92,24 @@ impl Federation {
         }
         ended("membership signed by 3 of 5 committee keys, joined by all");
 
+        let files = folder.join("files");
+        if matches!(plan.data, Data::Synthetic) {
+            let synthetic = node_synthetic::Plan::new(SEED, extract_day());
+            for home in &homes {
+                let node = &home.config.node;
+                let registry = node_synthetic::country(&synthetic, &node.as_str().to_uppercase());
+                let registry = registry.with_context(|| format!("{node}: no synthetic registry"))?;
+                node_synthetic::write::to_folder(&registry, &files.join(node.as_str()))?;
+            }
+            ended("a SYNTHETIC registry made: none of these children exists");
+        }
         let mut rows = 0;
         for home in &homes {
-            rows += fill(home, plan, folder)?;
+            rows += fill(home, plan, &files)?;
         }
         ended(&format!("{rows} rows loaded and checked"));
         for home in &homes {
-            operate::publish(home)?;
+            operate::publish(home, "rehearsal", SystemClock.now())?;
         }
         ended("snapshots published");
 
@@ -156,36 +169,36 @@ fn sign_membership(folder: &Path, nodes: Vec<Member>) -> anyhow::Result<Membersh
 }
 
 /// Loads a node's files, as many as there are, and returns their rows.
-fn fill(home: &Home, plan: &Plan, folder: &Path) -> anyhow::Result<u64> {
+fn fill(home: &Home, plan: &Plan, files: &Path) -> anyhow::Result<u64> {
     let node = &home.config.node;
     let place = match &plan.data {
         Data::Folder(data) => data.join(node.as_str()),
+        Data::Synthetic => files.join(node.as_str()),
         Data::Wilms => {
-            let place = folder.join("files").join(node.as_str());
+            let place = files.join(node.as_str());
             fs::create_dir_all(&place)?;
-            let files = WILMS.get_dir(node.as_str()).map(Dir::files).into_iter().flatten();
-            for file in files {
+            let shipped = WILMS.get_dir(node.as_str()).map(Dir::files).into_iter().flatten();
+            for file in shipped {
                 fs::write(place.join(file.path().file_name().context("a fixture without a name")?), file.contents())?;
             }
             place
         }
     };
-    let sources: Vec<Source> = Dictionary::built_in()?
-        .collections()
-        .flat_map(|table| {
-            [format!("{}.csv", table.name), format!("{}.csv.gz", table.name)].map(|file| (table.name.clone(), file))
-        })
-        .map(|(collection, file)| Source { collection, path: place.join(file) })
-        .filter(|source| source.path.is_file())
-        .collect();
+    let sources = operate::sources_in(&place)?;
     if sources.is_empty() {
         note(format!("{node}: no files in {}; it runs with an empty registry", place.display()));
         return Ok(0);
     }
-    match operate::load(home, &sources, &mut |defect| note(defect))? {
-        Outcome::Accepted(record) | Outcome::AlreadyLoaded(record) => {
-            Ok(record.files.iter().map(|file| file.rows).sum())
-        }
+    // a synthetic registry ends on a day of its own; other files were taken today
+    let extracted_on =
+        if matches!(plan.data, Data::Synthetic) { extract_day() } else { SystemClock.now().date_naive() };
+    match operate::load(home, &sources, extracted_on, SystemClock.now(), &mut |defect| note(defect))? {
+        Outcome::Accepted(report) | Outcome::AlreadyLoaded(report) | Outcome::WouldAccept(report) => Ok(report.rows()),
         Outcome::Refused { defects, .. } => anyhow::bail!("{node}: {defects} errors in its files; nothing was loaded"),
     }
+}
+
+/// The day on which the synthetic registry ends.
+fn extract_day() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2025, 12, 31).unwrap_or_default()
 }

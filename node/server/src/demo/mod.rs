@@ -5,6 +5,7 @@ mod federation;
 use std::{fs, path::Path, time::Instant};
 
 use anyhow::{Context, bail};
+use node_domain::dictionary::Dictionary;
 use node_policy::policy::Policy;
 use node_protocol::{
     query::Query,
@@ -21,22 +22,36 @@ use crate::{
     terminal::{note, say, say_json},
 };
 
-const QUERY: &str = r#"{"dictionary":"1.0","table":"cases","by":["stage"],
+/// The question to the real trial data.
+const BY_STAGE: &str = r#"{"dictionary":"1.1","table":"cases","by":["stage"],
   "statistic":{"kind":"survival","endpoint":"event_free","cuts_months":[6,12,24,36,48,60]}}"#;
+
+/// The question to the synthetic registry.
+const BY_INDEX_CANCER: &str = r#"{"dictionary":"1.1","table":"cases","by":["index_cancer"],
+  "where":[{"field":"alliance_extract","in":["yes"]},{"field":"index_cancer","in":["ALL","BURKITT","HODGKIN","RETINOBLASTOMA","WILMS","LGG"]}],
+  "statistic":{"kind":"survival","endpoint":"overall","cuts_months":[12,24,36,60]}}"#;
 
 /// `demo`
 pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<Ended> {
-    let query = match &arguments.query {
-        Some(path) => read_query(path)?,
-        None => Query::parse(QUERY.as_bytes())?,
+    let data = match arguments.data.as_str() {
+        "synthetic" => Data::Synthetic,
+        "nwts" => Data::Wilms,
+        folder => Data::Folder(folder.into()),
+    };
+    let query = match (&arguments.query, &data) {
+        (Some(path), _) => read_query(path)?,
+        (None, Data::Synthetic) => Query::parse(BY_INDEX_CANCER.as_bytes())?,
+        (None, _) => Query::parse(BY_STAGE.as_bytes())?,
     };
     let policy = policy(arguments.policy.as_deref(), &query)?;
-    let data = if arguments.data == "nwts" { Data::Wilms } else { Data::Folder((&arguments.data).into()) };
     let scratch = tempfile::tempdir()?;
     let folder = match &arguments.keep {
         Some(folder) => empty(folder)?,
         None => scratch.path(),
     };
+    if matches!(data, Data::Synthetic) {
+        note("Data: SYNTHETIC. Invented children of sixteen countries, set near published figures; nothing here tells of anybody.");
+    }
     if matches!(data, Data::Wilms) {
         note(
             "Data: National Wilms Tumor Study 3/4, 4,028 children, relapse (R package survival; Breslow & Chatterjee 1999).",
@@ -86,6 +101,7 @@ fn policy(path: Option<&Path>, query: &Query) -> anyhow::Result<String> {
     policy.rehearsal = true;
     policy.exploration.persons = policy.threshold.persons;
     policy.exploration.statistics = vec!["count".to_owned(), "survival".to_owned()];
+    policy.exploration.tables = Dictionary::built_in()?.tables().map(|table| table.name.clone()).collect();
     if let Some(name) = &query.project {
         let project = node_policy::policy::Project {
             title: "Rehearsal".to_owned(),

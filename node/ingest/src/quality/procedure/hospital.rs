@@ -7,7 +7,6 @@ use node_domain::date_time::PartialTime;
 use crate::{
     case::Cases,
     derive::early_warning::{Parts, total_agrees},
-    quality::rule::{On, Rule},
     registry::Row,
 };
 
@@ -26,10 +25,10 @@ pub fn total_is_wrong(record: &Row<'_>, maximum: i64) -> bool {
     total_agrees(Some(total), &parts) == Some(false) || (known_range && i64::from(total) > maximum)
 }
 
-/// Inpatients who got worse without an assessment in the hours before: unplanned transfers among the deteriorations, or sepsis and
-/// intensive care among the febrile episodes, as the rule says.
+/// Clinical deterioration events without an assessment in the hours before. Children whose care is not to be escalated are left
+/// aside: for them no event is counted.
 #[must_use]
-pub fn without_early_warning<'c>(cases: &Cases<'c>, rule: &Rule, hours: i64) -> Vec<Row<'c>> {
+pub fn without_early_warning<'c>(cases: &Cases<'c>, hours: i64) -> Vec<Row<'c>> {
     let registry = cases.registry;
     let mut assessments: HashMap<&str, Vec<PartialTime>> = HashMap::new();
     for record in registry.rows("deterioration").filter(|record| record.value("record_kind") == "assessment") {
@@ -40,15 +39,9 @@ pub fn without_early_warning<'c>(cases: &Cases<'c>, rule: &Rule, hours: i64) -> 
         times.into_iter().any(|time| time.minutes_until(&at).is_some_and(|m| (0..=hours * 60).contains(&m)))
     };
     let worse = |row: &Row<'c>| -> Option<PartialTime> {
-        match row.table().name.as_str() {
-            "deterioration" if row.value("cde_kind") == "unplanned_transfer" => row.time("at"),
-            "febrile_episode" if row.value("setting") == "inpatient" => {
-                matches!(row.value("outcome"), "sepsis" | "septic_shock" | "PICU").then(|| row.time("fever_at"))?
-            }
-            _ => None,
-        }
+        let counted = row.value("record_kind") == "event" && row.answer("escalation_limits") != Some(true);
+        row.time("at").filter(|at| counted && at.has_clock())
     };
-    let On::Collection(collection) = &rule.on else { return Vec::new() };
-    let rows = registry.rows(collection);
-    rows.filter(|row| worse(row).is_some_and(|at| at.has_clock() && !assessed(row, at))).collect()
+    let records = registry.rows("deterioration");
+    records.filter(|row| worse(row).is_some_and(|at| !assessed(row, at))).collect()
 }
