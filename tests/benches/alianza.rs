@@ -88,14 +88,14 @@ fn snapshot(table: &Table, rows: usize) -> Snapshot {
 fn codes<'s>(snapshot: &'s Snapshot, name: &str) -> &'s [u8] {
     match snapshot.table("cases").unwrap().column(name).unwrap() {
         Column::Codes(codes) => codes,
-        Column::Numbers(_) => unreachable!("coded"),
+        Column::Numbers(_) | Column::Amounts(_) => unreachable!("coded"),
     }
 }
 
 fn numbers<'s>(snapshot: &'s Snapshot, name: &str) -> &'s [u16] {
     match snapshot.table("cases").unwrap().column(name).unwrap() {
         Column::Numbers(numbers) => numbers,
-        Column::Codes(_) => unreachable!("numbers"),
+        Column::Codes(_) | Column::Amounts(_) => unreachable!("numbers"),
     }
 }
 

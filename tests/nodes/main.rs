@@ -5,11 +5,13 @@
 mod abuse;
 mod audit;
 mod crash;
+mod founding;
 mod identity;
 mod interfaces;
 mod killed;
 mod membership;
 mod program;
+mod registry;
 mod study;
 mod truth;
 

@@ -14,7 +14,7 @@ use node_domain::{
     dictionary::Dictionary,
     node_id::NodeId,
 };
-use node_ingest::load::{Content, Outcome, Source};
+use node_ingest::load::Outcome;
 use node_policy::policy::Policy;
 use node_protocol::{
     query::Query,
@@ -33,7 +33,7 @@ use node_trust::{
 };
 use tempfile::TempDir;
 
-/// The collections of the fixtures.
+/// The collections of the Wilms tumour fixture.
 pub const COLLECTIONS: [&str; 4] = ["patient", "tumour", "event", "follow_up"];
 
 /// Folder of the Wilms tumour fixture.
@@ -266,19 +266,6 @@ pub fn sign(
     Ok(file)
 }
 
-/// The files of a folder as sources.
-#[must_use]
-pub fn sources(folder: &Path) -> Vec<Source> {
-    COLLECTIONS
-        .map(|name| Source {
-            content: Content::Collection(name.to_owned()),
-            path: folder.join(format!("{name}.csv")),
-        })
-        .into_iter()
-        .filter(|source| source.path.is_file())
-        .collect()
-}
-
 /// Loads a folder of files into a node.
 ///
 /// # Errors
@@ -286,8 +273,11 @@ pub fn sources(folder: &Path) -> Vec<Source> {
 pub fn load(home: &Home, folder: &Path) -> anyhow::Result<()> {
     let mut first = None;
     let now = beginning();
-    let outcome = operate::load(home, &sources(folder), now.date_naive(), now, &mut |defect| {
-        first.get_or_insert(defect.to_string());
+    let sources = operate::sources_in(folder)?;
+    let outcome = operate::load(home, &sources, now.date_naive(), now, &mut |defect| {
+        if defect.refuses() {
+            first.get_or_insert(defect.to_string());
+        }
     })?;
     anyhow::ensure!(!matches!(outcome, Outcome::Refused { .. }), "{}", first.unwrap_or_default());
     Ok(())

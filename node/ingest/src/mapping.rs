@@ -11,7 +11,7 @@ pub mod template;
 use std::collections::BTreeMap;
 
 use node_domain::{
-    dictionary::{Dictionary, Kind},
+    dictionary::{Dictionary, Field, Kind},
     digest::Digest,
     language::Text,
 };
@@ -185,6 +185,15 @@ fn bad(place: &str, what: String) -> MappingError {
     MappingError::Value { place: place.to_owned(), what }
 }
 
+/// Whether a local code may become this: a code of the field's list, or several where the field takes several.
+fn is_code(kind: &Kind, code: &str) -> bool {
+    match kind {
+        Kind::Code(list) => list.position(code).is_some(),
+        Kind::Codes(list) => code.split(';').all(|code| list.position(code).is_some()),
+        _ => true,
+    }
+}
+
 impl CollectionMapping {
     fn check(&self, dictionary: &Dictionary) -> Result<(), MappingError> {
         let Some(table) = dictionary.collection(&self.name) else {
@@ -208,8 +217,12 @@ impl CollectionMapping {
             if origins.into_iter().flatten().count() != 1 {
                 return Err(bad(&place, "give exactly one of `column`, `constant`, `template`".to_owned()));
             }
+            let unclosed = |text: &String| template::parse(&text.replace("{n}", "1")).is_none();
+            if mapped.template.as_ref().is_some_and(unclosed) {
+                return Err(bad(&place, "a brace of the `template` is not closed".to_owned()));
+            }
             if let (Kind::Code(list) | Kind::Codes(list), true) = (&field.kind, !mapped.codes.is_empty())
-                && let Some(code) = mapped.codes.values().find(|code| !code.is_empty() && list.position(code).is_none())
+                && let Some(code) = mapped.codes.values().find(|code| !code.is_empty() && !is_code(&field.kind, code))
             {
                 return Err(bad(&place, format!("`{code}` is no code of the list `{}`", list.name)));
             }
@@ -221,7 +234,8 @@ impl CollectionMapping {
                 return Err(bad(&place, "`date` is for dates".to_owned()));
             }
         }
-        for field in table.fields.iter().filter(|field| field.required && !self.fields.contains_key(&field.name)) {
+        let missing = |field: &&Field| field.required && !self.fields.contains_key(&field.name);
+        if let Some(field) = table.fields.iter().find(missing) {
             return Err(bad(&format!("{}.{}", self.name, field.name), "the field is mandatory: map it".to_owned()));
         }
         Ok(())
@@ -301,18 +315,98 @@ mod tests {
     #[test]
     fn the_canreg5_mapping_reads_its_fixture() {
         let made = made("canreg5");
-        expect(&made, &[], &[], &[]);
+        expect(
+            &made,
+            &[("follow_up", 14), ("patient", 14), ("tumour", 15)],
+            &[
+                "10 patient.sex code",
+                "11 patient.residence_region form",
+                "12 tumour.basis code",
+                "14 follow_up.vital_status code",
+                "15 tumour.diagnosis_date date",
+                "16 tumour.behaviour code",
+            ],
+            &["Occupation", "Source1"],
+        );
+        holds(&made, "2 tumour.topography", "C421");
+        holds(&made, "2 tumour.tumour_seq", "0");
+        holds(&made, "4 patient.birth_date", "2009");
+        holds(&made, "4 tumour.diagnosis_date", "2015-04");
+        holds(&made, "4 follow_up.vital_status", "0");
+        holds(&made, "4 follow_up.death_date", "2016-10-20");
+        holds(&made, "5 patient.sex", "1");
+        holds(&made, "6 tumour.tumour_seq", "1");
+        holds(&made, "7 tumour.tumour_seq", "2");
+        holds(&made, "9 patient.residence_region", "unknown");
+        holds(&made, "14 tumour.extract_age_years", "");
     }
 
     #[test]
     fn the_redcap_mapping_reads_its_fixture() {
         let made = made("redcap");
-        expect(&made, &[], &[], &[]);
+        expect(
+            &made,
+            &[("course", 20), ("event", 6), ("follow_up", 12), ("patient", 12), ("tumour", 13)],
+            &[
+                "10 patient.coverage_scheme code",
+                "11 patient.legal_basis required",
+                "12 patient.birth_date date",
+                "13 course.weight_kg number",
+            ],
+            &["municipality", "school_year"],
+        );
+        holds(&made, "2 patient.national_id", "EJEM110514");
+        holds(&made, "2 tumour.wbc_at_dx", "18.4");
+        holds(&made, "2 tumour.symptom_onset_date", "2015-08");
+        holds(&made, "3 course.course_no", "3");
+        holds(&made, "3 course.radiotherapy_gy", "10.8");
+        holds(&made, "4 tumour.cns_clinical_signs", "yes");
+        holds(&made, "5 tumour.tumour_seq", "2");
+        holds(&made, "9 patient.objection", "yes");
+        holds(&made, "10 event.event_site", "local");
+        holds(&made, "13 patient.residence_region", "unknown");
     }
 
     #[test]
     fn the_naaccr_mapping_reads_its_fixture() {
         let made = made("naaccr");
-        expect(&made, &[], &[], &[]);
+        expect(
+            &made,
+            &[("follow_up", 14), ("patient", 14), ("tumour", 15)],
+            &[
+                "14 patient.sex code",
+                "15 tumour.laterality code",
+                "16 patient.residence_country form",
+                "16 tumour.basis code",
+                "16 follow_up.vital_status code",
+            ],
+            &["race1", "primaryPayerAtDx"],
+        );
+        holds(&made, "2 patient.residence_region", "US-CA");
+        holds(&made, "2 tumour.extract_age_years", "003");
+        holds(&made, "4 tumour.basis", "1");
+        holds(&made, "6 patient.birth_date", "2015-03");
+        holds(&made, "6 follow_up.death_date", "2020-02-19");
+        holds(&made, "9 patient.residence_region", "CA-ON");
+        holds(&made, "11 patient.residence_country", "MX");
+        holds(&made, "11 patient.residence_region", "unknown");
+        holds(&made, "13 tumour.basis", "0");
+        holds(&made, "14 tumour.topography", "C649");
+    }
+
+    #[test]
+    fn a_contradiction_in_a_mapping_is_named() {
+        let dictionary = Dictionary::built_in().unwrap();
+        let shipped = include_str!("../../../config/mappings/redcap.toml");
+        for (from, to, named) in [
+            ("name = \"event\"", "name = \"events\"", "no such collection"),
+            ("\"100\" = \"marrow\"", "\"100\" = \"marrow;skin\"", "`marrow;skin` is no code"),
+            ("when = { column = \"last_contact\"", "when = { values = [\"1\"], except = [\"2\"], column = \"x\"", "either"),
+            ("fields.birth_date = { column", "fields.birth_date = { constant = \"\", column", "exactly one"),
+            ("fields.sex = { column = \"sex\" }\n", "", "mandatory"),
+        ] {
+            let error = Mapping::parse(&shipped.replace(from, to), &dictionary).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
     }
 }

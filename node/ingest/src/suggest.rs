@@ -75,7 +75,8 @@ pub fn nearest<'t>(value: &str, known: impl Iterator<Item = (&'t str, &'t str)>)
             (alike, meaning)
         })
         .filter(|(alike, _)| *alike >= ALIKE)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
+        // of equals the first: collections that others refer to come first
+        .reduce(|best, other| if other.0 > best.0 { other } else { best })
         .map(|(_, meaning)| meaning.to_owned())
 }
 

@@ -87,11 +87,11 @@ fn average(cancer: &Cancer, power: f64) -> f64 {
 fn mix(country: &Country) -> Vec<(&'static Cancer, f64)> {
     let cancers = children();
     let mut shares = vec![0.0; cancers.len()];
-    for band in 0..4 {
+    for (band, shape) in SHAPE.iter().enumerate().take(4) {
         for boy in [true, false] {
             let weights: Vec<_> =
                 cancers.iter().map(|cancer| cancer.weight(band, boy, country.high_income_mix)).collect();
-            let cases = country.person_years(band, boy) * SHAPE[band] / weights.iter().sum::<f64>();
+            let cases = country.person_years(band, boy) * shape / weights.iter().sum::<f64>();
             for (share, weight) in shares.iter_mut().zip(weights) {
                 *share += cases * weight;
             }

@@ -199,7 +199,7 @@ fn telemedicine(
     let first = new_year(*plan.years.end() - 3);
     let span = days(first, plan.extract) - 1;
     for index in 0..SESSIONS {
-        let date = plus(first, span * index as i64 / SESSIONS as i64);
+        let date = plus(first, (span as f64 * index as f64 / SESSIONS as f64) as i64);
         session(registry, mexico, hospitals, date, code(rng, TELEMEDICINE), "held", rng);
         if index * COMPLEX / SESSIONS != (index + 1) * COMPLEX / SESSIONS {
             discuss(registry, stories, date, "complex", true, rng);
@@ -229,7 +229,7 @@ fn parents(registry: &mut Registry, mexico: &Country, plan: &Plan, rng: &mut Std
         add(registry, mexico, session_no, begun, [topic, "", ""], (21, Some(between(rng, 5, 28))));
     }
     let begun = date(SESSION_NO);
-    let items: [([&str; 3], (i64, Option<i64>)); 5] = [
+    let items = [
         (["access_to_medicines", "levetiracetam", "MX-SLP"], (14, Some(19))),
         (["access_to_medicines", "mercaptopurine", "MX-VER"], (21, None)),
         (["timely_diagnosis", "", ""], (28, None)),
@@ -241,6 +241,7 @@ fn parents(registry: &mut Registry, mexico: &Country, plan: &Plan, rng: &mut Std
     }
 }
 
+/// Adds an agreement of the parents' group: topic, medicine and region; days until it is due and until it is closed.
 fn add(
     registry: &mut Registry,
     mexico: &Country,

@@ -1,8 +1,8 @@
 //! A SYNTHETIC childhood-cancer registry for every default member: invented children, figures near the published ones.
 //!
 //! Nothing here describes a person. Incidence, the mix of cancers, survival and abandonment are set near published figures
-//! (module [`reference`]); everything else is plausible and no more. A registry covers a part of its country only, and the
-//! sixteen hold about 24,000 tumours at scale 1. The same plan gives the same bytes, and each country draws from a stream of its own.
+//! (module [`mod@reference`]); everything else is plausible and no more. A registry covers a part of its country only, and the
+//! sixteen hold about 23,000 tumours at scale 1. The same plan gives the same bytes, and each country draws from a stream of its own.
 //!
 //! A registry as made breaks no error or warning rule of the quality rules; rows that a rule merely lists are recorded in
 //! [`Registry::planted`] from the start, and [`plant`] adds errors of one rule at a time, so that the list is always complete.

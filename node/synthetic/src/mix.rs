@@ -69,9 +69,9 @@ pub(crate) fn cases(country: &Country, plan: &Plan, rng: &mut StdRng) -> Vec<Dra
     for year in years(plan) {
         let of_year = 1.0 + (0.02 * normal(rng)).clamp(-0.04, 0.04);
         let mut slots = Vec::new();
-        for band in 0..5 {
+        for (band, shape) in SHAPE.iter().enumerate() {
             for boy in [true, false] {
-                let rate = country.incidence_per_million * 1e-6 * SHAPE[band] * BY_SEX[usize::from(!boy)];
+                let rate = country.incidence_per_million * 1e-6 * shape * BY_SEX[usize::from(!boy)];
                 let expected = person_years(country, plan, year, band, boy) as f64 * rate * of_year + carry;
                 carry = expected.fract();
                 slots.extend(std::iter::repeat_n((band, boy), expected as usize));

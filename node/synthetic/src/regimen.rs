@@ -102,7 +102,7 @@ const IMA: Dose = dose("imatinib", "L01EA01", 340.0, "mg/m2", "PO", 90);
 const TMZ: Dose = dose("temozolomide", "L01AX03", 200.0, "mg/m2", "PO", 28);
 const TAXOL: Dose = dose("paclitaxel", "L01CD01", 175.0, "mg/m2", "IV", 21);
 const FLUO: Dose = dose("fluorouracil", "L01BC02", 400.0, "mg/m2", "IV", 14);
-const ATRA: Dose = dose("etoposide", "L01CB01", 150.0, "mg/m2", "IV", 14);
+const VP16_HIGH: Dose = dose("etoposide", "L01CB01", 150.0, "mg/m2", "IV", 14);
 const ANTI_GD2: Dose = dose("dinutuximab_beta", "L01FX06", 10.0, "mg/m2", "IV", 35);
 
 /// What the choice of courses depends on.
@@ -207,7 +207,7 @@ impl Regimen {
                 let mut steps = vec![
                     chemo("induction", 0, 30, &[ARAC, DNR, VP16, IT_ARAC]),
                     chemo("consolidation", 40, 35, &[HDAC, DOX]),
-                    chemo("consolidation", 80, 35, &[HDAC, ATRA]),
+                    chemo("consolidation", 80, 35, &[HDAC, VP16_HIGH]),
                     chemo("other", 120, 35, &[HDAC, VP16]),
                 ];
                 if chance(rng, 0.2) {

@@ -48,14 +48,11 @@ impl<'r> RowRules<'r> {
                 checks.extend(rule.checks.iter().filter(|check| shows_in_one_row(check)).map(|check| (at, check)));
             }
         }
-        let is_date = |position: &usize| matches!(table.fields[*position].kind, Kind::Date | Kind::DateTime);
-        Self {
-            rules,
-            constraints,
-            checks,
-            dates: (0..table.fields.len()).filter(is_date).collect(),
-            extracted_on,
-        }
+        let dates = checks.iter().find_map(|(_, check)| match check {
+            Check::AfterExtract { except } => Some(dates_of(table, except)),
+            _ => None,
+        });
+        Self { rules, constraints, checks, dates: dates.unwrap_or_default(), extracted_on }
     }
 
     /// The rule that names the constraint of a field.
@@ -75,7 +72,7 @@ impl<'r> RowRules<'r> {
                 continue;
             }
             let field = match check {
-                Check::AfterExtract => match self.after_extract(row) {
+                Check::AfterExtract { .. } => match self.after_extract(row) {
                     Some(field) => Some(field),
                     None => continue,
                 },
@@ -95,6 +92,14 @@ impl<'r> RowRules<'r> {
     fn after_extract(&self, row: &RowBuffer) -> Option<usize> {
         self.dates.iter().copied().find(|position| is_after(&Value::of(row.value(*position)), self.extracted_on))
     }
+}
+
+/// Positions of a table's dates and times, without these.
+#[must_use]
+pub fn dates_of(table: &Table, except: &[(String, usize)]) -> Vec<usize> {
+    let is_date = |at: &usize| matches!(table.fields[*at].kind, Kind::Date | Kind::DateTime);
+    let is_free = |at: &usize| !except.iter().any(|(name, field)| *name == table.name && field == at);
+    (0..table.fields.len()).filter(is_date).filter(is_free).collect()
 }
 
 /// Whether a value is a date that surely lies after `day`.
@@ -126,13 +131,8 @@ pub fn breaks<'v>(check: &Check, value: &dyn Fn(&Name) -> Value<'v>) -> bool {
 
 /// Whether `first` surely lies after `then`, by more than the slack; `strict`: or surely on the same day.
 fn comes_too_late(first: &PartialDate, then: &PartialDate, slack_days: i64, strict: bool) -> bool {
-    let (Some(first), Some(then)) = (first.earliest(), then.latest()) else { return false };
-    let days = (first - then).num_days();
-    days > slack_days || (strict && days == slack_days && first_is_a_day(first, then))
-}
-
-fn first_is_a_day(first: NaiveDate, then: NaiveDate) -> bool {
-    first == then
+    let (Some(earliest), Some(latest)) = (first.earliest(), then.latest()) else { return false };
+    (earliest - latest).num_days() > slack_days || (strict && first.surely_equal(then))
 }
 
 fn shows_in_one_row(check: &Check) -> bool {
@@ -142,7 +142,7 @@ fn shows_in_one_row(check: &Check) -> bool {
         Check::Pattern(all) => all_own(all),
         Check::Order { first, then, when, .. } => own(first) && own(then) && all_own(when),
         Check::EqualDates { a, b, when } => own(a) && own(b) && all_own(when),
-        Check::AfterExtract => true,
+        Check::AfterExtract { .. } => true,
         Check::Constraint(_) | Check::Procedure(_) | Check::Aggregate(_) | Check::Elsewhere { .. } => false,
     }
 }

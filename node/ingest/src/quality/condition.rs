@@ -9,6 +9,8 @@ use node_domain::date::PartialDate;
 pub enum Value<'v> {
     /// There is none.
     Absent,
+    /// What it would belong to is not in the registry: no condition holds, not even that there is none.
+    Unknown,
     /// As it is stored.
     Text(&'v str),
     /// A derived number.
@@ -48,7 +50,7 @@ impl<'v> Value<'v> {
         match self {
             Self::Date(date) => Some(*date),
             Self::Text(text) => text.split('T').next().unwrap_or_default().parse().ok(),
-            Self::Absent | Self::Number(_) => None,
+            Self::Absent | Self::Unknown | Self::Number(_) => None,
         }
     }
 
@@ -58,7 +60,7 @@ impl<'v> Value<'v> {
         match self {
             Self::Number(number) => Some(*number),
             Self::Text(text) => text.parse().ok(),
-            Self::Absent | Self::Date(_) => None,
+            Self::Absent | Self::Unknown | Self::Date(_) => None,
         }
     }
 }
@@ -137,6 +139,9 @@ impl Condition {
     /// Whether the value meets the condition.
     #[must_use]
     pub fn holds(&self, value: &Value<'_>) -> bool {
+        if *value == Value::Unknown {
+            return false;
+        }
         match self {
             Self::Present => *value != Value::Absent,
             Self::Absent => *value == Value::Absent,
@@ -168,7 +173,7 @@ impl List {
 
     fn holds(&self, value: &Value<'_>) -> bool {
         match value {
-            Value::Absent | Value::Date(_) => false,
+            Value::Absent | Value::Unknown | Value::Date(_) => false,
             Value::Number(number) => {
                 self.ranges.iter().any(|range| range.numbers.is_some_and(|(low, high)| (low..=high).contains(number)))
             }
@@ -232,6 +237,7 @@ mod tests {
             assert!(!holds(condition, Value::Absent), "{condition}");
         }
         assert!(holds("absent", Value::Absent) && holds("present", Value::Text("1")));
+        assert!(!holds("absent", Value::Unknown), "what is not known is not absent");
         assert!(holds(">548", Value::Number(549.0)) && !holds(">548", Value::Number(548.0)));
         assert!(holds("<0.2", Value::Text("0.15")));
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{
     aggregate::{self, Measured},
-    at_load::{breaks, is_after},
+    at_load::{breaks, dates_of, is_after},
     condition::Value,
     name::Name,
     procedure,
@@ -96,6 +96,9 @@ pub fn evaluate(rules: &Rules, cases: &Cases<'_>) -> Findings {
                 Check::Procedure(Procedure::FacilityDays) => {
                     found.rows.extend(procedure::supply::facility_days(cases));
                 }
+                Check::Procedure(Procedure::ExpectedUnreported) => {
+                    found.rows.extend(procedure::supply::expected_unreported(cases));
+                }
                 Check::Procedure(procedure) => rows.extend(procedure::rows(procedure, rule, &context)),
                 Check::Constraint(constraint) => {
                     rows.extend(breaking_constraint(constraint, registry));
@@ -103,9 +106,12 @@ pub fn evaluate(rules: &Rules, cases: &Cases<'_>) -> Findings {
                         found.state = State::AtLoad;
                     }
                 }
-                Check::AfterExtract => {
-                    let all = registry.collections().flat_map(|c| registry.rows(&c.table.name));
-                    rows.extend(all.filter(|row| has_date_after(row, cases.extract)));
+                Check::AfterExtract { except } => {
+                    for collection in registry.collections() {
+                        let dates = dates_of(collection.table, except);
+                        let late = |row: &Row<'_>| dates.iter().any(|at| is_after(&Value::of(row.at(*at)), cases.extract));
+                        rows.extend(registry.rows(&collection.table.name).filter(late));
+                    }
                 }
                 Check::Pattern(_) | Check::Order { .. } | Check::EqualDates { .. } => {
                     if let On::Collection(collection) = &rule.on {
@@ -172,11 +178,4 @@ fn breaking_constraint<'r>(constraint: &Constraint, registry: &'r Registry<'r>) 
         rows.extend(registry.rows(&table.name).filter(breaks));
     }
     rows
-}
-
-fn has_date_after(row: &Row<'_>, extract: chrono::NaiveDate) -> bool {
-    use node_domain::dictionary::Kind;
-    let table = row.table();
-    let dates = (0..table.fields.len()).filter(|at| matches!(table.fields[*at].kind, Kind::Date | Kind::DateTime));
-    dates.into_iter().any(|at| is_after(&Value::of(row.at(at)), extract))
 }

@@ -46,8 +46,8 @@ pub fn rows<'c>(procedure: &Procedure, rule: &Rule, context: &'c Context<'c>) ->
         Procedure::EarlyWarningBefore { hours } => hospital::without_early_warning(cases, *hours),
         Procedure::PewsTotal { maximum } => keep(&|row| hospital::total_is_wrong(row, *maximum)),
         Procedure::SpellOverlap => supply::overlapping(cases),
-        Procedure::MonthDays => supply::days_missing_or_twice(cases),
-        Procedure::ExpectedUnreported => supply::expected_unreported(cases),
-        Procedure::FacilityDays => Vec::new(), // a finding about the whole period, not about rows
+        Procedure::MonthDays => supply::days_counted_twice(cases),
+        // findings about holdings, not about rows
+        Procedure::FacilityDays | Procedure::ExpectedUnreported => Vec::new(),
     }
 }

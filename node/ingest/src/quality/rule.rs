@@ -130,8 +130,11 @@ pub enum Check {
     },
     /// The dictionary's own constraint.
     Constraint(Constraint),
-    /// A date lies surely after the day of the extract.
-    AfterExtract,
+    /// A date lies surely after the day of the extract; these fields may.
+    AfterExtract {
+        /// Collection and position of each.
+        except: Vec<(String, usize)>,
+    },
     /// A rule that needs more than one row's values.
     Procedure(Procedure),
     /// A measure of the registry lies outside its bounds.
@@ -348,7 +351,10 @@ mod raw {
             fields: Vec<String>,
             of_kind: Option<String>,
         },
-        AfterExtract {},
+        AfterExtract {
+            #[serde(default)]
+            except: Vec<String>,
+        },
         AfterDeath {},
         IsoRegion {
             country: String,
@@ -505,18 +511,21 @@ impl Binder<'_> {
             .collect()
     }
 
+    /// Fields written as `collection.field`.
+    fn places(&self, fields: &[String]) -> Result<Vec<(String, usize)>, RuleError> {
+        let place = |text: &String| {
+            let (collection, field) = text.split_once('.')?;
+            let position = self.dictionary.collection(collection)?.position(field)?;
+            Some((collection.to_owned(), position))
+        };
+        let places = fields.iter().map(|text| place(text).ok_or_else(|| bad(self.rule, format!("`{text}` does not exist"))));
+        places.collect()
+    }
+
     fn constraint(&self, fields: &[String], of_kind: Option<&str>) -> Result<Constraint, RuleError> {
         match (fields, of_kind) {
             ([], Some("date")) => Ok(Constraint::Dates),
-            ([_, ..], None) => {
-                let place = |text: &String| {
-                    let (collection, field) = text.split_once('.')?;
-                    let position = self.dictionary.collection(collection)?.position(field)?;
-                    Some((collection.to_owned(), position))
-                };
-                let places = fields.iter().map(place).collect::<Option<Vec<_>>>();
-                places.map(Constraint::Fields).ok_or_else(|| bad(self.rule, "a field does not exist".to_owned()))
-            }
+            ([_, ..], None) => self.places(fields).map(Constraint::Fields),
             _ => Err(bad(self.rule, "`constraint` takes `fields`, or `of_kind = \"date\"`".to_owned())),
         }
     }
@@ -538,7 +547,7 @@ impl Binder<'_> {
             raw::Check::Constraint { fields, of_kind } => {
                 self.constraint(&fields, of_kind.as_deref()).map(Check::Constraint)
             }
-            raw::Check::AfterExtract {} => Ok(Check::AfterExtract),
+            raw::Check::AfterExtract { except } => Ok(Check::AfterExtract { except: self.places(&except)? }),
             raw::Check::AfterDeath {} => procedure(Procedure::AfterDeath),
             raw::Check::IsoRegion { country, region } => {
                 procedure(Procedure::IsoRegion { country: self.own(&country)?, region: self.own(&region)? })

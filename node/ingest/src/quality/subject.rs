@@ -52,7 +52,7 @@ impl<'c> Subject<'c> {
     pub fn value(&self, name: &Name) -> Value<'c> {
         match name {
             Name::Own(position) => Value::of(self.row.at(*position)),
-            Name::Owner(owner, position) => self.owner(*owner).map_or(Value::Absent, |row| Value::of(row.at(*position))),
+            Name::Owner(owner, position) => self.owner(*owner).map_or(Value::Unknown, |row| Value::of(row.at(*position))),
             Name::Fate(fate) => self.fate(*fate),
             Name::Derived(derived) => self.derived(*derived),
         }
@@ -98,7 +98,7 @@ impl<'c> Subject<'c> {
             },
             Derived::AntibioticMinutes => days(antibiotic_minutes(&self.row)),
             Derived::Eligible => Value::yes_no(eligible(&self.row)),
-            name => self.case.map_or(Value::Absent, |case| self.of_case(case, name)),
+            name => self.case.map_or(Value::Unknown, |case| self.of_case(case, name)),
         }
     }
 

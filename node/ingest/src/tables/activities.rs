@@ -41,17 +41,24 @@ pub fn fill_sessions(sheet: &mut Sheet<'_>, cases: &Cases<'_>) -> Result<(), She
     Ok(())
 }
 
-/// Fills `case_discussions`. A case that is a patient of the registry is that person; another one is a person of its own.
+/// Fills `case_discussions`. A case that is, in any of its sessions, said to be a patient of the registry is that person; another
+/// one is a person of its own.
 ///
 /// # Errors
 /// Where a field is not in the dictionary.
 pub fn fill_discussions(sheet: &mut Sheet<'_>, cases: &Cases<'_>) -> Result<(), SheetError> {
     let sessions: HashMap<&str, Row<'_>> =
         cases.registry.rows("session").map(|session| (session.value("session_id"), session)).collect();
+    let patients: HashMap<&str, &str> = cases
+        .registry
+        .rows("case_discussion")
+        .filter_map(|discussion| Some((discussion.value("case_id"), discussion.some("patient_id")?)))
+        .collect();
     for discussion in cases.registry.rows("case_discussion") {
         let session = sessions.get(discussion.value("session_id"));
         let (requested, held) = (discussion.time("requested_at"), discussion.time("discussed_at"));
-        let person = discussion.some("patient_id").unwrap_or(discussion.value("case_id"));
+        let case = discussion.value("case_id");
+        let person = patients.get(case).copied().unwrap_or(case);
         let mut row = sheet.row(person);
         row.number("year", year(requested.map(|time| time.date())))?
             .code("session_kind", session.and_then(|session| session.some("kind")))?

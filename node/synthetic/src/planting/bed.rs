@@ -1,6 +1,9 @@
 //! What planters work on: the registry by patient, and who is still free.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Display,
+};
 
 use chrono::NaiveDate;
 use rand::rngs::StdRng;
@@ -91,7 +94,7 @@ impl<'b> Bed<'b> {
     }
 
     /// Writes a cell.
-    pub(super) fn set(&mut self, collection: &str, row: usize, column: &str, value: impl ToString) {
+    pub(super) fn set(&mut self, collection: &str, row: usize, column: &str, value: impl Display) {
         self.registry.set(collection, row, column, value.to_string());
     }
 

@@ -69,6 +69,8 @@ pub fn implied(rule: &str) -> &'static [&'static str] {
         // days counted twice are an overlap, a sum that is too great, and more facility-days than there are
         "QK02" => &["QK01", "QK04"],
         "QK04" => &["QK01", "QK02"],
+        // a contact held back at load leaves an earlier one as the latest
+        "QA12" => &["QB16"],
         "QB11" => &["QG03", "QG04"],
         "QA05" | "QG01" | "QG02" | "QG04" => &["QG03"],
         _ => &[],

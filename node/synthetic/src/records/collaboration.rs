@@ -133,6 +133,9 @@ pub(crate) fn discuss(
         _ => (format!("SYN-{}-K{number:04}", registry.country), false),
     };
     let patient = if again { None } else { patient(stories, date, rng) };
+    // a distinct case is also a person of its own
+    let known = |id: &str| distinct && rows.iter().any(|row| row[2] == id);
+    let patient = patient.filter(|story| !known(&story.id));
     let waited = between(rng, 1, 12).min(patient.map_or(12, |story| days(story.diagnosis, date)));
     let mut cells = vec![
         ("case_id", case),
@@ -188,9 +191,10 @@ pub(crate) fn discuss(
 fn patient<'s>(stories: &'s [Story], date: NaiveDate, rng: &mut StdRng) -> Option<&'s Story> {
     let from = stories.partition_point(|story| story.diagnosis < plus(date, -365));
     let to = stories.partition_point(|story| story.diagnosis < date);
-    (0..12).filter_map(|_| stories.get(usize::try_from(between(rng, from as i64, to as i64 - 1)).ok()?)).find(|story| {
-        story.known != Known::Certificate && story.age() < 20 && story.diagnosis < date && story.last_contact() > date
-    })
+    let recent = stories.get(from..to).filter(|recent| !recent.is_empty())?;
+    (0..12)
+        .map(|_| &recent[rng.random_range(0..recent.len())])
+        .find(|story| story.known != Known::Certificate && story.age() < 20 && story.last_contact() > date)
 }
 
 /// Adds a training or lecture.

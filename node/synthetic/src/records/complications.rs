@@ -165,7 +165,7 @@ impl Ward<'_> {
         let fatal: Vec<usize> = (0..stories.len())
             .filter(|index| {
                 let story = &stories[*index];
-                story.death.is_some_and(|death| death.toxic_cause != "" && matches!(death.place, "PICU" | "ward"))
+                story.death.is_some_and(|death| !death.toxic_cause.is_empty() && matches!(death.place, "PICU" | "ward"))
                     && !story.courses.is_empty()
                     && chance(rng, 0.6)
             })

@@ -48,7 +48,8 @@ pub(crate) fn write(registry: &mut Registry, story: &Story, hospitals: &[Hospita
             },
         );
     }
-    for course in story.courses.iter().filter(|course| course.modality == "transplant") {
+    let elsewhere = centre.id != hospitals[0].id;
+    for course in story.courses.iter().filter(|course| elsewhere && course.modality == "transplant") {
         let requested = plus(course.start, -14).max(story.diagnosis);
         add(
             registry,

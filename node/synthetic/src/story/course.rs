@@ -137,7 +137,7 @@ impl Story {
 
     /// The course that was left carries the last attended day; no planned end lies before it.
     fn mark(&mut self, abandonment: &Abandonment) {
-        if let Some(last) = self.courses.iter_mut().filter(|course| course.end == Some(abandonment.date)).next_back() {
+        if let Some(last) = self.courses.iter_mut().rfind(|course| course.end == Some(abandonment.date)) {
             last.last_attended = Some(abandonment.date);
         }
         if self.courses.iter().filter_map(|course| course.planned).max() < Some(abandonment.date) {

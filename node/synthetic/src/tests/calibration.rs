@@ -19,18 +19,18 @@ fn group(iccc: &str) -> &str {
 fn incidence(registry: &Registry, of: impl Fn(&str) -> bool) -> f64 {
     let mut person_years = [0.0; 3];
     for row in rows(registry, "population") {
-        let at = match row["age_band"] {
+        let at = match row.at("age_band") {
             "0" | "1-4" => 0,
             "5-9" => 1,
             "10-14" => 2,
             _ => continue,
         };
-        person_years[at] += row["person_years"].parse::<f64>().unwrap();
+        person_years[at] += row.at("person_years").parse::<f64>().unwrap();
     }
     let mut cases = [0.0; 3];
     for row in rows(registry, "tumour") {
-        let age = age(row["extract_age_years"]);
-        if age <= 14 && of(row["iccc_code"]) {
+        let age = age(row.at("extract_age_years"));
+        if age <= 14 && of(row.at("iccc_code")) {
             cases[age / 5] += 1.0;
         }
     }
@@ -40,8 +40,8 @@ fn incidence(registry: &Registry, of: impl Fn(&str) -> bool) -> f64 {
 /// Share among cases at ages 0-14, percent.
 fn share(registry: &Registry, of: impl Fn(&str) -> bool) -> f64 {
     let tumours = rows(registry, "tumour");
-    let young: Vec<_> = tumours.iter().filter(|row| age(row["extract_age_years"]) <= 14).collect();
-    100.0 * young.iter().filter(|row| of(row["iccc_code"])).count() as f64 / young.len() as f64
+    let young: Vec<_> = tumours.iter().filter(|row| age(row.at("extract_age_years")) <= 14).collect();
+    100.0 * young.iter().filter(|row| of(row.at("iccc_code"))).count() as f64 / young.len() as f64
 }
 
 /// Three standard errors of a share of so many, percent.
@@ -72,7 +72,8 @@ fn the_federation_has_its_size_and_its_figures() {
         let slack = target * (0.04 + 3.0 / size as f64);
         assert!((rate - target).abs() < slack, "{}: {rate:.1} per million, not {target}", registry.country);
         // tolerance: three standard errors and two points for censoring
-        let survival = 100.0 * kaplan_meier(overall(registry, false, |row| age(row["extract_age_years"]) <= 14), 1826);
+        let survival =
+            100.0 * kaplan_meier(overall(registry, false, |row| age(row.at("extract_age_years")) <= 14), 1826);
         let slack = 2.0 + three_errors(country.survival_percent, size * 3 / 5);
         let target = country.survival_percent;
         assert!((survival - target).abs() < slack, "{}: survival {survival:.1}, not {target}", registry.country);
@@ -83,8 +84,9 @@ fn the_federation_has_its_size_and_its_figures() {
     let mexico = &registries[0];
     assert_eq!(mexico.country, "MX");
     let guatemala = registries.iter().find(|r| r.country == "GT").unwrap();
-    let leukaemia =
-        overall(guatemala, true, |row| row["iccc_code"] == "I(a)" && (1..=17).contains(&age(row["extract_age_years"])));
+    let leukaemia = overall(guatemala, true, |row| {
+        row.at("iccc_code") == "I(a)" && (1..=17).contains(&age(row.at("extract_age_years")))
+    });
     let (cases, survival) = (leukaemia.len(), 100.0 * kaplan_meier(leukaemia, 1826));
     let target = reference::value("GT", "survival_abandonment_5y_percent", "ALL").unwrap();
     assert!(
@@ -97,7 +99,7 @@ fn the_federation_has_its_size_and_its_figures() {
 fn abandonment(registries: &[Registry]) {
     for (registry, country) in registries.iter().zip(countries()) {
         let cases = registry.collections["tumour"].rows.len() as f64;
-        let left = rows(registry, "event").iter().filter(|row| row["event_type"] == "abandonment").count() as f64;
+        let left = rows(registry, "event").iter().filter(|row| row.at("event_type") == "abandonment").count() as f64;
         let percent = 100.0 * left / cases;
         let (low, high) = (country.abandonment_percent * 0.4, country.abandonment_percent * 1.6 + 0.5);
         assert!(cases < 500.0 || (low..=high).contains(&percent), "{}: {percent:.1} percent abandon", registry.country);
@@ -110,12 +112,14 @@ fn abandonment(registries: &[Registry]) {
 fn deterioration(registries: &[Registry]) {
     let (mut events, mut deaths, mut days) = (0.0, 0.0, 0.0);
     for registry in registries {
-        for row in rows(registry, "deterioration").iter().filter(|row| row["record_kind"] == "event") {
+        for row in rows(registry, "deterioration").iter().filter(|row| row.at("record_kind") == "event") {
             events += 1.0;
-            deaths += f64::from(u8::from(row["outcome"] == "death"));
+            deaths += f64::from(u8::from(row.at("outcome") == "death"));
         }
-        days +=
-            rows(registry, "ward_month").iter().map(|row| row["inpatient_days"].parse::<f64>().unwrap()).sum::<f64>();
+        days += rows(registry, "ward_month")
+            .iter()
+            .map(|row| row.at("inpatient_days").parse::<f64>().unwrap())
+            .sum::<f64>();
     }
     let mortality = reference::value("LATAM", "cde_mortality_percent", "all").unwrap();
     let rate = reference::value("LATAM", "cde_per_1000_inpatient_days", "all").unwrap();
@@ -128,7 +132,7 @@ fn deterioration(registries: &[Registry]) {
 fn sexes(registries: &[Registry]) {
     let (mut boys, mut girls) = (0.0, 0.0);
     for row in registries.iter().flat_map(|registry| rows(registry, "patient")) {
-        if row["sex"] == "1" { boys += 1.0 } else { girls += 1.0 }
+        if row.at("sex") == "1" { boys += 1.0 } else { girls += 1.0 }
     }
     assert!((1.15..1.27).contains(&(boys / girls)), "{}", boys / girls);
 }
@@ -171,26 +175,26 @@ fn the_set_figures_of_countries_are_the_references() {
 fn all_twelve_groups_occur_and_medicine_shortages_miss_doses() {
     let mexico = country(&plan(), "MX").unwrap();
     let groups: std::collections::BTreeSet<_> =
-        rows(&mexico, "tumour").iter().map(|row| group(row["iccc_code"]).to_owned()).collect();
+        rows(&mexico, "tumour").iter().map(|row| group(row.at("iccc_code")).to_owned()).collect();
     assert_eq!(groups.len(), 12, "{groups:?}");
     let missed: Vec<_> = rows(&mexico, "administration")
         .into_iter()
-        .filter(|row| row["not_given_reason"] == "medicine_unavailable")
+        .filter(|row| row.at("not_given_reason") == "medicine_unavailable")
         .collect();
     assert!(missed.len() > 300);
-    let out: Vec<_> = rows(&mexico, "stock_spell").into_iter().filter(|row| row["state"] == "out").collect();
+    let out: Vec<_> = rows(&mexico, "stock_spell").into_iter().filter(|row| row.at("state") == "out").collect();
     let facility: HashMap<(&str, &str, &str), &str> = rows(&mexico, "course")
         .iter()
-        .map(|row| ((row["patient_id"], row["tumour_seq"], row["course_no"]), row["facility_id"]))
+        .map(|row| ((row.at("patient_id"), row.at("tumour_seq"), row.at("course_no")), row.at("facility_id")))
         .collect();
     for dose in missed {
-        let at = facility[&(dose["patient_id"], dose["tumour_seq"], dose["course_no"])];
-        let day = date(dose["planned_at"]).unwrap();
+        let at = facility[&(dose.at("patient_id"), dose.at("tumour_seq"), dose.at("course_no"))];
+        let day = date(dose.at("planned_at")).unwrap();
         assert!(out.iter().any(|spell| {
-            spell["facility_id"] == at
-                && spell["inn"] == dose["inn"]
-                && date(spell["start_date"]).unwrap() <= day
-                && date(spell["end_date"]).is_none_or(|end| day <= end)
+            spell.at("facility_id") == at
+                && spell.at("inn") == dose.at("inn")
+                && date(spell.at("start_date")).unwrap() <= day
+                && date(spell.at("end_date")).is_none_or(|end| day <= end)
         }));
     }
 }

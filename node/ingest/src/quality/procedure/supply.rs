@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use crate::{
     case::Cases,
-    quality::{aggregate::PERIOD, evaluate::Found},
+    quality::evaluate::Found,
     registry::Row,
 };
 
@@ -49,32 +49,26 @@ pub fn overlapping<'c>(cases: &Cases<'c>) -> Vec<Row<'c>> {
     rows
 }
 
-/// Spells after which days lie that no spell tells of, before the next one begins; and spells that tell of days which an earlier
-/// one told of.
+/// Spells because of which the days in stock, out and not reported sum to more than the days that there were. Days that no spell
+/// tells of are not reported, so the sum is never too small.
 #[must_use]
-pub fn days_missing_or_twice<'c>(cases: &Cases<'c>) -> Vec<Row<'c>> {
+pub fn days_counted_twice<'c>(cases: &Cases<'c>) -> Vec<Row<'c>> {
     let mut rows = Vec::new();
     for spells in holdings(cases).values() {
-        let mut told: Option<NaiveDate> = None;
-        for (at, spell) in spells.iter().enumerate() {
-            if told.is_some_and(|told| spell.start <= told && spell.start <= spell.end) {
+        let mut latest: Option<NaiveDate> = None;
+        for spell in spells.iter().filter(|spell| spell.start <= spell.end) {
+            if latest.is_some_and(|latest| spell.start <= latest) {
                 rows.push(spell.row);
             }
-            // a spell that ends before it begins tells of no day
-            told = told.or_else(|| spell.start.pred_opt()).max(Some(spell.end));
-            let next = spells.get(at + 1).map(|next| next.start);
-            if next.zip(told.and_then(|told| told.succ_opt())).is_some_and(|(next, day)| next > day) {
-                rows.push(spell.row);
-            }
+            latest = latest.max(Some(spell.end));
         }
     }
     rows
 }
 
-/// Whether any medicine of a hospital has more days observed than lie between the first and the last of them: one finding for the
-/// whole period.
+/// Medicines of a hospital of which more days were observed than lie between the first and the last of them.
 #[must_use]
-pub fn facility_days(cases: &Cases<'_>) -> Option<Found> {
+pub fn facility_days(cases: &Cases<'_>) -> Vec<Found> {
     let days = |from: NaiveDate, to: NaiveDate| ((to - from).num_days() + 1).max(0);
     let exceed = |spells: &Vec<Dated<'_>>| {
         let observed: i64 = spells.iter().map(|spell| days(spell.start, spell.end)).sum();
@@ -82,19 +76,33 @@ pub fn facility_days(cases: &Cases<'_>) -> Option<Found> {
         let last = spells.iter().map(|spell| spell.end).max();
         first.zip(last).is_some_and(|(first, last)| observed > days(first, last))
     };
-    let beyond = holdings(cases).values().any(exceed);
-    beyond.then(|| Found { collection: "aggregate".to_owned(), key: vec![PERIOD.to_owned()], origin: None })
+    let holdings = holdings(cases);
+    let beyond = holdings.iter().filter(|(_, spells)| exceed(spells));
+    beyond
+        .map(|((facility, inn, form), _)| Found {
+            collection: "aggregate".to_owned(),
+            key: [facility, inn, form].map(|part| (*part).to_owned()).to_vec(),
+            origin: None,
+        })
+        .collect()
 }
 
-/// Hospitals that should hold a medicine of which they never reported anything: it is missing, not in stock.
+/// Medicines that a hospital should hold and of which it never reported anything: missing, not in stock.
 #[must_use]
-pub fn expected_unreported<'c>(cases: &Cases<'c>) -> Vec<Row<'c>> {
+pub fn expected_unreported(cases: &Cases<'_>) -> Vec<Found> {
     let reported: HashSet<(&str, &str)> =
         cases.registry.rows("stock_spell").map(|spell| (spell.value("facility_id"), spell.value("inn"))).collect();
-    let silent = |facility: &Row<'c>| {
+    let mut found = Vec::new();
+    for facility in cases.registry.rows("facility") {
         let id = facility.value("facility_id");
-        let mut formulary = facility.value("formulary").split(';').filter(|inn| !inn.is_empty());
-        formulary.any(|inn| !reported.contains(&(id, inn)))
-    };
-    cases.registry.rows("facility").filter(silent).collect()
+        let formulary = facility.value("formulary").split(';').filter(|inn| !inn.is_empty());
+        for inn in formulary.filter(|inn| !reported.contains(&(id, *inn))) {
+            found.push(Found {
+                collection: "facility".to_owned(),
+                key: vec![id.to_owned(), inn.to_owned()],
+                origin: Some(facility.origin()),
+            });
+        }
+    }
+    found
 }
