@@ -76,12 +76,8 @@ fn snapshot(table: &Table, rows: usize) -> Snapshot {
         .collect();
     let persons: Vec<u32> = (0..rows).map(|row| u32::try_from(row).unwrap()).collect();
     let columns = Columns::new(table, columns, &persons, vec![0; rows]).unwrap();
-    let manifest = Manifest {
-        format: 2,
-        dictionary: "1.1".into(),
-        provenance: Provenance::default(),
-        tables: BTreeMap::new(),
-    };
+    let manifest =
+        Manifest { format: 2, dictionary: "1.1".into(), provenance: Provenance::default(), tables: BTreeMap::new() };
     Snapshot::in_memory(manifest, Digest::of(b"bench"), BTreeMap::from([("cases".to_owned(), columns)]))
 }
 

@@ -41,8 +41,7 @@ fn main() {
     let key = PseudonymKey::new(&[1; 32]);
     let now = node_tests::beginning();
     let data = folder.path().join("data");
-    let registrar =
-        Registrar { data, dictionary: &dictionary, rules: &rules, key: &key, by: "bench".to_owned(), now };
+    let registrar = Registrar { data, dictionary: &dictionary, rules: &rules, key: &key, by: "bench".to_owned(), now };
     let sources = [Source { content: Content::Collection("patient".to_owned()), path }];
     let request = Request {
         sources: &sources,
@@ -62,7 +61,11 @@ fn main() {
     let rate = |seconds: f64| rows as f64 / seconds / 1e3;
     println!("file              {rows} rows, {} MB", size / 1_000_000);
     println!("csv alone         {baseline:>8.1} s   {:>8.0} k rows/s", rate(baseline));
-    println!("load              {seconds:>8.1} s   {:>8.0} k rows/s   {:.1} times the reading", rate(seconds), seconds / baseline);
+    println!(
+        "load              {seconds:>8.1} s   {:>8.0} k rows/s   {:.1} times the reading",
+        rate(seconds),
+        seconds / baseline
+    );
     println!("resident memory   {before} MB before, {} MB at most", resident());
 }
 

@@ -32,7 +32,8 @@ async fn the_founding_figures_come_back_exactly() {
     let registry = founding(&Plan::new(2026, beginning().date_naive()));
     write::to_folder(&registry, &files.path().join("mx")).unwrap();
     let data = Some(files.path().to_owned());
-    let federation = Federation::start(Nodes { nodes: &["mx"], data, policy: policy(5, 3, 10).unwrap() }).await.unwrap();
+    let federation =
+        Federation::start(Nodes { nodes: &["mx"], data, policy: policy(5, 3, 10).unwrap() }).await.unwrap();
 
     assert_eq!(count(&federation, "cases", "").await, 20_473, "patients");
     let children = count(&federation, "cases", r#"{"field":"age_years","between":[0,17]}"#).await;
@@ -54,7 +55,8 @@ async fn the_founding_figures_come_back_exactly() {
     let agreements = count(&federation, "agreements", session_166).await;
     let planned = &registry.collections["agreement"];
     let column = |name: &str| planned.header.iter().position(|column| *column == name).unwrap();
-    let of_session = planned.rows.iter().filter(|row| row[column("group")] == "parents" && row[column("session_no")] == "166");
+    let of_session =
+        planned.rows.iter().filter(|row| row[column("group")] == "parents" && row[column("session_no")] == "166");
     assert_eq!(agreements, of_session.count() as u64);
     assert!(agreements >= 4);
     let followed = format!(

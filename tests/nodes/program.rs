@@ -72,17 +72,7 @@ fn the_rehearsal_takes_other_data_queries_and_policies() {
     let query = path(&query);
     std::fs::write(&query, r#"{"dictionary":"1.0","table":"cases","statistic":{"kind":"count"}}"#).unwrap();
     let output =
-        alianza(&[
-        "demo",
-        "--once",
-        "--json",
-        "--data",
-        "nwts",
-        "--query",
-        &query,
-        "--policy",
-        &path(&policy_file),
-    ]);
+        alianza(&["demo", "--once", "--json", "--data", "nwts", "--query", &query, "--policy", &path(&policy_file)]);
     let study: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(study["pooled"]["cells"][0]["persons"]["n"], 4028);
 }
@@ -164,7 +154,10 @@ fn an_alliance_is_founded_by_hand_and_a_file_with_errors_is_refused_whole() {
     let refused = alianza(&["ingest", "--dir", &at("mx"), &patient]);
     assert_eq!(refused.status.code(), Some(1));
     let printed = text(&refused.stdout);
-    assert!(printed.contains("patient.csv:2: legal_basis: code (text, 3 characters): use one of: public_task"), "{printed}");
+    assert!(
+        printed.contains("patient.csv:2: legal_basis: code (text, 3 characters): use one of: public_task"),
+        "{printed}"
+    );
     assert!(printed.contains("Nothing was loaded"), "{printed}");
     std::fs::write(at("patient.csv"), "patient_id,birth_date,sex,residence_country,residence_region,legal_basis,objection\nP1,2010,2,MX,MX-JAL,public_task,no\n").unwrap();
     assert!(alianza(&["ingest", "--dir", &at("mx"), &patient]).status.success());

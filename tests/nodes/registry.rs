@@ -97,9 +97,9 @@ fn rows_that_break_an_error_rule_wait_in_quarantine_and_what_belongs_to_them_wai
     let good = "P1,2010-02-01,1,MX,MX-JAL,public_task,no\n";
     let bad = "P2,2011-02-30,2,MX,MX-JAL,public_task,no\n";
     let patients = node.file("patient.csv", &format!("{PATIENTS}{good}{bad}"));
-    let tumours = node.file("tumour.csv", &format!("{TUMOURS}P1,0,2014-01-01,C649,8960,3,7\nP2,0,2015-01-01,C649,8960,3,7\n"));
-    let printed =
-        node.expect(0, &["ingest", &format!("patient={patients}"), &format!("tumour={tumours}")]);
+    let tumours =
+        node.file("tumour.csv", &format!("{TUMOURS}P1,0,2014-01-01,C649,8960,3,7\nP2,0,2015-01-01,C649,8960,3,7\n"));
+    let printed = node.expect(0, &["ingest", &format!("patient={patients}"), &format!("tumour={tumours}")]);
     assert!(printed.contains("patient.csv:3: birth_date: QB13"), "{printed}");
     assert!(printed.contains("1 held back"), "{printed}");
     assert!(!printed.contains("2011-02-30"), "never the value");
@@ -178,7 +178,8 @@ fn what_is_erased_leaves_no_trace_and_does_not_come_back() {
     assert_eq!(node.json(&["snapshot", "list", "--json"]).as_array().unwrap().len(), 1, "former snapshots are gone");
     // the old files do not bring them back
     let patients = node.count("patient");
-    let again: Vec<String> = sources.iter().filter(|s| s.starts_with("patient=") || s.starts_with("tumour=")).cloned().collect();
+    let again: Vec<String> =
+        sources.iter().filter(|s| s.starts_with("patient=") || s.starts_with("tumour=")).cloned().collect();
     let printed = node.expect(0, &ingest(&again));
     assert!(printed.contains("of erased persons, not taken"), "{printed}");
     assert_eq!(node.count("patient"), patients);
@@ -211,7 +212,8 @@ fn a_publication_tells_what_changed_and_snapshots_are_kept_by_rule() {
 #[test]
 fn a_dry_run_shows_what_would_happen_and_writes_a_mapping_to_start_from() {
     let node = Node::new();
-    let export = node.file("export.csv", "PatientID;Fecha nac;Sexo;Estado\nA1;31/12/2010;Masculino;JAL\nA2;99/05/2011;F;SLP\n");
+    let export =
+        node.file("export.csv", "PatientID;Fecha nac;Sexo;Estado\nA1;31/12/2010;Masculino;JAL\nA2;99/05/2011;F;SLP\n");
     let printed = node.expect(0, &["ingest", "--dry-run", "--delimiter", ";", &export]);
     assert!(printed.contains("perhaps patient.sex"), "{printed}");
     let mapping = r#"
@@ -255,7 +257,10 @@ fn tumours_of_anybody_are_classified() {
     assert!(printed.contains("b,C569,9080,0,999,999,999,999,999,,"), "{printed}");
     assert!(printed.contains("'=c,C421,9836,3,I,I(a),I(a).1"), "a formula is made harmless: {printed}");
     assert!(node.expect(2, &["classify", &node.file("x.csv", "a,b\n1,2\n")]).contains("topography"));
-    assert!(node.expect(1, &["classify", &node.file("y.csv", "topography,morphology,behaviour\nlung,1,3\n")]).contains("y.csv:2"));
+    assert!(
+        node.expect(1, &["classify", &node.file("y.csv", "topography,morphology,behaviour\nlung,1,3\n")])
+            .contains("y.csv:2")
+    );
 }
 
 #[test]

@@ -148,7 +148,7 @@ pub enum IngestError {
     #[error("there is no collection `{0}`; known are: {1}")]
     Collection(String, String),
     /// The file system.
-    #[error("{}: {}", path.display(), hint(source))]
+    #[error("{}: {}", path.display(), durable::trouble(source))]
     Io {
         /// Where.
         path: PathBuf,
@@ -157,7 +157,7 @@ pub enum IngestError {
         source: io::Error,
     },
     /// A stored file.
-    #[error("{}: {}", path.display(), stored_hint(source))]
+    #[error("{}: {}", path.display(), durable::trouble(source))]
     Stored {
         /// Where.
         path: PathBuf,
@@ -180,37 +180,6 @@ pub enum IngestError {
     /// Something of the program's own tables; a test keeps it from shipping.
     #[error("a table that ships with the program cannot be read: {0}")]
     Shipped(String),
-}
-
-fn hint(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "the disk is full: make room and run the command again; nothing was changed".to_owned()
-        }
-        io::ErrorKind::ReadOnlyFilesystem => {
-            "the folder is read-only: mount it for writing and run the command again; nothing was changed".to_owned()
-        }
-        io::ErrorKind::PermissionDenied => {
-            "permission denied: run the command as the user that owns the node's folder; nothing was changed".to_owned()
-        }
-        io::ErrorKind::NotFound => "no such file or folder".to_owned(),
-        _ => "cannot be read or written".to_owned(),
-    }
-}
-
-fn stored_hint(error: &StoredError) -> String {
-    // Parquet hands on the errors of the file system as its own: find them again
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = source {
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            return hint(io);
-        }
-        if error.to_string().contains("No space left on device") {
-            return hint(&io::ErrorKind::StorageFull.into());
-        }
-        source = error.source();
-    }
-    error.to_string()
 }
 
 /// Turns an error of the file system into one that says where.
@@ -379,10 +348,12 @@ pub fn next_number(batches: &[Batch]) -> u32 {
 /// Where there is no such batch, or it is out of force already, or it is an erasure, which cannot be taken back.
 pub fn revert(data: &Path, number: u32, by: &str, at_time: DateTime<Utc>, why: &str) -> Result<Batch, IngestError> {
     let _hold = Hold::take(data)?;
-    let mut batch =
-        list(data)?.into_iter().find(|batch| batch.number == number).ok_or(IngestError::NoBatch(number))?;
+    let mut batch = list(data)?.into_iter().find(|batch| batch.number == number).ok_or(IngestError::NoBatch(number))?;
     if batch.reverted.is_some() {
-        return Err(IngestError::Unrevertible(number, "is out of force already; load its files again to bring it back"));
+        return Err(IngestError::Unrevertible(
+            number,
+            "is out of force already; load its files again to bring it back",
+        ));
     }
     if batch.record.kind == BatchKind::Erasure {
         return Err(IngestError::Unrevertible(number, "is an erasure: what was erased cannot be brought back"));

@@ -136,7 +136,8 @@ impl<'r> Cases<'r> {
             let key = (id, tumour.value("tumour_seq"));
             let own = |rows: &HashMap<_, Vec<Row<'r>>>| rows.get(&key).cloned().unwrap_or_default();
             let (courses, events) = (own(&courses), own(&events));
-            let gathered = Gathered { patient: *patient, tumour, courses: &courses, events: &events, fate: fates.get(id) };
+            let gathered =
+                Gathered { patient: *patient, tumour, courses: &courses, events: &events, fate: fates.get(id) };
             let facts = gathered.facts(classification, extract);
             cases.push(Case { patient: *patient, tumour, courses, events, facts });
         }
@@ -439,5 +440,6 @@ pub fn year(date: Option<PartialDate>) -> Option<u16> {
 /// The month of a day.
 #[must_use]
 pub fn month(date: Option<PartialDate>) -> Option<u16> {
-    date.and_then(|date| date.earliest().filter(|_| date.day().is_some())).and_then(|day| u16::try_from(day.month()).ok())
+    date.and_then(|date| date.earliest().filter(|_| date.day().is_some()))
+        .and_then(|day| u16::try_from(day.month()).ok())
 }

@@ -58,10 +58,8 @@ pub fn derive<'m>(data: &Path, means: &Means<'m>) -> Result<Derived<'m>, IngestE
     let cases = Cases::of(&registry, means.classification, extract_of(&registry));
     let tables = tables::build(means.dictionary, &cases, &findings, means.key)
         .map_err(|error| IngestError::Shipped(error.to_string()))?;
-    let count = |found: &crate::quality::evaluate::RuleFindings| RuleCount {
-        found: found.rows.len() as u64,
-        held: found.held,
-    };
+    let count =
+        |found: &crate::quality::evaluate::RuleFindings| RuleCount { found: found.rows.len() as u64, held: found.held };
     let counts = findings.rules.iter().map(|found| (found.rule.clone(), count(found)));
     let rules = counts.filter(|(_, count)| *count != RuleCount::default()).collect();
     let waiting: BTreeMap<String, u64> =

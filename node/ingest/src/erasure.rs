@@ -144,14 +144,9 @@ fn read_keys(
     })?;
     let table = KeyTable::of(table);
     let mut gathering = Gathering { path, registrar, rows: Vec::new(), defects: 0, report };
-    let summary = reader::read(
-        path,
-        Reading::Plain(&table.0),
-        &Format::default(),
-        registrar.dictionary,
-        &mut gathering,
-    )
-    .map_err(at(path))?;
+    let summary =
+        reader::read(path, Reading::Plain(&table.0), &Format::default(), registrar.dictionary, &mut gathering)
+            .map_err(at(path))?;
     let Gathering { rows, defects, .. } = gathering;
     Ok(Named { table, rows, sha256: summary.sha256, defects })
 }
@@ -226,11 +221,7 @@ fn record(
 ///
 /// # Errors
 /// See [`IngestError`].
-pub fn erase(
-    registrar: &Registrar<'_>,
-    path: &Path,
-    report: &mut dyn FnMut(Defect),
-) -> Result<Removed, IngestError> {
+pub fn erase(registrar: &Registrar<'_>, path: &Path, report: &mut dyn FnMut(Defect)) -> Result<Removed, IngestError> {
     let hold = Hold::take(&registrar.data)?;
     let named = read_keys(registrar, "patient", path, report)?;
     if named.defects > 0 {

@@ -4,8 +4,8 @@
 //! listed in `code`. The types of FHIR are our own and hold only the few elements that are read. A kept crate of the R4 types was
 //! considered: it carries some 150 resources and long builds for the eleven that are used here.
 //!
-//! One tumour's row comes from several resources in any order, so small facts of all are gathered first ([`gathered`]) and rows
-//! made of them at the end ([`rows`]). A place is the line of an NDJSON file, or the number of the entry in its Bundle.
+//! One tumour's row comes from several resources in any order, so small facts of all are gathered first (`gathered`) and rows
+//! made of them at the end (`rows`). A place is the line of an NDJSON file, or the number of the entry in its Bundle.
 //!
 //! | row | made of |
 //! |---|---|
@@ -26,6 +26,7 @@ mod element;
 mod encounter;
 mod gathered;
 mod observation;
+mod output;
 mod patient;
 mod rows;
 mod source;
@@ -99,13 +100,13 @@ impl Gathering<'_> {
 
 impl Taker for Gathering<'_> {
     fn resource(&mut self, resource: &Value, url: Option<String>, line: u64) -> bool {
-        if let Err(broken) = self.gathered.take(resource, url, line, &self.lists) {
-            self.say(line, Some(broken.element), broken.rule, broken.fix);
-        }
         if self.gathered.is_full() {
             let fix = format!("more than {MOST} resources: split the file by patients");
             self.say(line, None, Rule::Readable, fix);
             return false;
+        }
+        if let Err(broken) = self.gathered.take(resource, url, line, &self.lists) {
+            self.say(line, Some(broken.element), broken.rule, broken.fix);
         }
         true
     }

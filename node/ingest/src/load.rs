@@ -17,8 +17,7 @@ pub(crate) use self::collection::strip;
 use crate::{
     batch::{self, BatchKind, BatchRecord, FileRecord, Hold, IngestError, MappingRecord, Unfinished, at},
     defect::Defect,
-    erasure,
-    fhir,
+    erasure, fhir,
     mapping::{Format, Mapping},
     pseudonym::PseudonymKey,
     quality::rule::Rules,
@@ -178,8 +177,7 @@ pub fn load(registrar: &Registrar<'_>, request: &Request<'_>, audience: Audience
                     (_, Some(mapping)) => Reading::Mapped(mapping),
                     (_, None) => return Err(IngestError::Shipped("a mapped file without a mapping".to_owned())),
                 };
-                let summary =
-                    reader::read(&source.path, reading, &request.format, registrar.dictionary, &mut listener);
+                let summary = reader::read(&source.path, reading, &request.format, registrar.dictionary, &mut listener);
                 listener.failure()?;
                 summary.map_err(at(&source.path))?
             }

@@ -401,7 +401,11 @@ mod tests {
         for (from, to, named) in [
             ("name = \"event\"", "name = \"events\"", "no such collection"),
             ("\"100\" = \"marrow\"", "\"100\" = \"marrow;skin\"", "`marrow;skin` is no code"),
-            ("when = { column = \"last_contact\"", "when = { values = [\"1\"], except = [\"2\"], column = \"x\"", "either"),
+            (
+                "when = { column = \"last_contact\"",
+                "when = { values = [\"1\"], except = [\"2\"], column = \"x\"",
+                "either",
+            ),
             ("fields.birth_date = { column", "fields.birth_date = { constant = \"\", column", "exactly one"),
             ("fields.sex = { column = \"sex\" }\n", "", "mandatory"),
         ] {

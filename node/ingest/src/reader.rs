@@ -210,7 +210,9 @@ impl Records<'_> {
             self.say(1, None, Rule::Readable, fix);
             return None;
         };
-        let other = [';', '\t', ',', '|'].into_iter().find(|d| *d != self.format.delimiter && names.len() == 1 && names[0].contains(*d));
+        let other = [';', '\t', ',', '|']
+            .into_iter()
+            .find(|d| *d != self.format.delimiter && names.len() == 1 && names[0].contains(*d));
         if let Some(other) = other {
             let shown = if other == '\t' { "a tab".to_owned() } else { format!("`{other}`") };
             let fix = format!("the columns are separated by {shown}: load the file with --delimiter");
@@ -318,7 +320,11 @@ mod tests {
     #[test]
     fn headers_are_checked_first() {
         assert_eq!(rules(b""), [(1, None, Rule::Readable)]);
-        assert!(rules(b"patient_id,patient_id\nP1,P1\n").contains(&(1, Some("patient_id".into()), Rule::ColumnRepeated)));
+        assert!(rules(b"patient_id,patient_id\nP1,P1\n").contains(&(
+            1,
+            Some("patient_id".into()),
+            Rule::ColumnRepeated
+        )));
         let rules = rules(b"patient_id,name\nP1,x\n");
         assert!(rules.contains(&(1, Some("name".into()), Rule::ColumnUnknown)));
         assert!(rules.contains(&(1, Some("sex".into()), Rule::ColumnMissing)));

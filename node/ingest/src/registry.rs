@@ -127,9 +127,9 @@ impl<'d> Registry<'d> {
     /// The rows of a collection, in the order in which they were loaded.
     pub fn rows<'r>(&'r self, collection: &str) -> impl Iterator<Item = Row<'r>> + use<'r, 'd> {
         let collection: Option<&'r Collection<'r>> = self.collections.get(collection);
-        collection.into_iter().flat_map(|collection| {
-            (0..collection.rows.len()).map(move |index| Row { collection, index })
-        })
+        collection
+            .into_iter()
+            .flat_map(|collection| (0..collection.rows.len()).map(move |index| Row { collection, index }))
     }
 
     /// All collections.

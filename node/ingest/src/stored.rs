@@ -3,7 +3,10 @@
 use std::{fs::File, path::Path, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchReader, StringArray, StringBuilder, UInt64Array, UInt64Builder},
+    array::{
+        Array, ArrayRef, AsArray, RecordBatch, RecordBatchReader, StringArray, StringBuilder, UInt64Array,
+        UInt64Builder,
+    },
     compute::concat_batches,
     datatypes::{DataType, Field as ArrowField, Schema, UInt64Type},
     error::ArrowError,

@@ -130,8 +130,7 @@ impl Policy {
     fn check(&self) -> Result<(), PolicyError> {
         let floor = if self.rehearsal { 1 } else { FLOOR };
         let Threshold { persons, events, at_risk, facilities } = self.threshold;
-        let thresholds =
-            [("persons", persons), ("events", events), ("at_risk", at_risk), ("facilities", facilities)];
+        let thresholds = [("persons", persons), ("events", events), ("at_risk", at_risk), ("facilities", facilities)];
         for (key, value) in thresholds {
             if value < floor {
                 return Err(PolicyError::Floor { key: format!("threshold.{key}"), value, floor });

@@ -195,12 +195,7 @@ impl Ground {
     /// What derivation needs.
     #[must_use]
     pub fn means(&self) -> Means<'_> {
-        Means {
-            dictionary: &self.dictionary,
-            rules: &self.rules,
-            classification: &self.classification,
-            key: &self.key,
-        }
+        Means { dictionary: &self.dictionary, rules: &self.rules, classification: &self.classification, key: &self.key }
     }
 
     /// What batches are made with.
@@ -242,13 +237,7 @@ pub fn load(
     report: &mut dyn FnMut(Defect),
 ) -> anyhow::Result<Outcome> {
     let ground = Ground::of(home)?;
-    let request = Request {
-        sources,
-        mapping: None,
-        format: Format::default(),
-        extracted_on,
-        dry_run: false,
-    };
+    let request = Request { sources, mapping: None, format: Format::default(), extracted_on, dry_run: false };
     let audience = Audience { defect: report, progress: &mut |_, _| {} };
     Ok(load::load(&ground.registrar("operator", now), &request, audience)?)
 }

@@ -42,6 +42,43 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
+/// What a person is told of an error behind which the file system may stand: what is wrong and what to do. Nothing was changed when
+/// one is told, since everything here is replaced whole or not at all.
+#[must_use]
+pub fn trouble(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut source = Some(error);
+    while let Some(error) = source {
+        if let Some(io) = error.downcast_ref::<io::Error>()
+            && let Some(told) = told(io.kind())
+        {
+            return told.to_owned();
+        }
+        // Parquet hands on an error of the file system as its text alone
+        if error.to_string().contains("No space left on device") {
+            return told(io::ErrorKind::StorageFull).unwrap_or_default().to_owned();
+        }
+        source = error.source();
+    }
+    "cannot be read or written".to_owned()
+}
+
+fn told(kind: io::ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "the disk is full: make room and run the command again; nothing was changed"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the folder is read-only: mount it for writing and run the command again; nothing was changed"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "permission denied: run the command as the user that owns the node's folder; nothing was changed"
+        }
+        io::ErrorKind::NotFound => "no such file or folder",
+        io::ErrorKind::IsADirectory => "is a folder, not a file",
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -104,11 +104,8 @@ pub fn read(path: &Path, table: &Table) -> Result<Columns, FileError> {
     let schema: Arc<Schema> = Arc::clone(builder.schema());
     let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
     let columns = table.fields.iter().filter_map(|f| Some((f.name.clone(), Column::for_kind(&f.kind, rows)?)));
-    let mut draft = Draft {
-        columns: columns.collect(),
-        persons: Vec::with_capacity(rows),
-        record_keys: Vec::with_capacity(rows),
-    };
+    let mut draft =
+        Draft { columns: columns.collect(), persons: Vec::with_capacity(rows), record_keys: Vec::with_capacity(rows) };
     for batch in builder.with_batch_size(64 * 1024).build()? {
         let batch = batch?;
         for (array, field) in batch.columns().iter().zip(schema.fields()) {

@@ -42,7 +42,7 @@ pub struct Snapshot {
 #[derive(Debug, thiserror::Error)]
 pub enum ShelfError {
     /// The file system.
-    #[error("{}: cannot be read or written", path.display())]
+    #[error("{}: {}", path.display(), durable::trouble(source))]
     Io {
         /// Where.
         path: PathBuf,
@@ -51,7 +51,7 @@ pub enum ShelfError {
         source: io::Error,
     },
     /// A table.
-    #[error("{}: table cannot be read or written", path.display())]
+    #[error("{}: {}", path.display(), durable::trouble(source))]
     Table {
         /// Where.
         path: PathBuf,
@@ -266,9 +266,9 @@ mod tests {
                     Kind::Code(list) if list.is_narrow() => Column::Codes(
                         (0..rows).map(|row| u8::try_from(row % (list.codes.len() + 1)).unwrap()).collect(),
                     ),
-                    Kind::Code(list) => Column::Numbers(
-                        (0..rows).map(|row| u16::try_from(row % list.codes.len()).unwrap()).collect(),
-                    ),
+                    Kind::Code(list) => {
+                        Column::Numbers((0..rows).map(|row| u16::try_from(row % list.codes.len()).unwrap()).collect())
+                    }
                     Kind::Integer { minimum, .. } => {
                         let value = u16::try_from(*minimum).unwrap();
                         Column::Numbers(
@@ -300,7 +300,8 @@ mod tests {
         let dictionary = Dictionary::built_in().unwrap();
         let table = dictionary.table("cases").unwrap();
         assert!(open(folder.path(), &dictionary).unwrap().is_none());
-        let prepared = prepare(folder.path(), &dictionary, Provenance::default(), &[(table, draft(table, 1000))]).unwrap();
+        let prepared =
+            prepare(folder.path(), &dictionary, Provenance::default(), &[(table, draft(table, 1000))]).unwrap();
         assert_eq!(current(folder.path()).unwrap(), None, "nothing is in force before enforce");
         let id = prepared.id;
         prepared.enforce(folder.path(), &dictionary, b"[]").unwrap();
@@ -323,7 +324,8 @@ mod tests {
         fs::write(&file, bytes).unwrap();
         assert!(matches!(open(folder.path(), &dictionary), Err(ShelfError::Hash(_))));
         // and publishing again mends it
-        let mended = prepare(folder.path(), &dictionary, Provenance::default(), &[(table, draft(table, 1000))]).unwrap();
+        let mended =
+            prepare(folder.path(), &dictionary, Provenance::default(), &[(table, draft(table, 1000))]).unwrap();
         mended.enforce(folder.path(), &dictionary, b"[]").unwrap();
         assert_eq!(open(folder.path(), &dictionary).unwrap().unwrap().0.id, id);
     }

@@ -161,7 +161,9 @@ fn field(files: Files<'_>, file: &str, raw: Descriptor, lists: &mut Lists) -> Re
         (None, Some("datetime"), "string") => Kind::DateTime,
         (None, None, "string") => Kind::Text,
         (None, kind @ (None | Some("amount")), "integer") => match bounds {
-            Some((minimum, maximum)) if minimum.fract() == 0.0 && maximum.fract() == 0.0 && maximum < 4_294_967_295.0 => {
+            Some((minimum, maximum))
+                if minimum.fract() == 0.0 && maximum.fract() == 0.0 && maximum < 4_294_967_295.0 =>
+            {
                 if kind.is_some() {
                     Kind::Amount { maximum: maximum as u32 }
                 } else {

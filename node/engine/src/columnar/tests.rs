@@ -36,7 +36,8 @@ fn columns(table: &Table, rows: usize, seed: u64) -> (BTreeMap<String, Column>, 
                 }
                 Kind::Code(list) => {
                     let codes = list.codes.len() as u64;
-                    let position = |draw: u64| if draw == codes { MISSING_NUMBER } else { u16::try_from(draw).unwrap() };
+                    let position =
+                        |draw: u64| if draw == codes { MISSING_NUMBER } else { u16::try_from(draw).unwrap() };
                     Column::Numbers((0..rows).map(|_| position(draw(codes + 1))).collect())
                 }
                 Kind::Integer { minimum, maximum } => {
@@ -71,12 +72,8 @@ fn snapshot(dictionary: &Dictionary, rows: usize, seed: u64) -> (Snapshot, Vec<u
     let table = dictionary.table("cases").unwrap();
     let (columns_by_name, persons, keys) = columns(table, rows, seed);
     let columns = Columns::new(table, columns_by_name, &persons, keys).unwrap();
-    let manifest = Manifest {
-        format: 2,
-        dictionary: "1.1".into(),
-        provenance: Provenance::default(),
-        tables: BTreeMap::new(),
-    };
+    let manifest =
+        Manifest { format: 2, dictionary: "1.1".into(), provenance: Provenance::default(), tables: BTreeMap::new() };
     (Snapshot::in_memory(manifest, Digest::of(b"test"), BTreeMap::from([("cases".to_owned(), columns)])), persons)
 }
 

@@ -10,8 +10,11 @@ use node_domain::dictionary::{Code, Dictionary, Kind, Table};
 use super::element::Concept;
 
 /// ICD-O-3, topography and morphology.
-pub(super) const ICD_O_3: &[&str] =
-    &["http://terminology.hl7.org/CodeSystem/icd-o-3", "urn:oid:2.16.840.1.113883.6.43.1", "http://hl7.org/fhir/sid/icd-o-3"];
+pub(super) const ICD_O_3: &[&str] = &[
+    "http://terminology.hl7.org/CodeSystem/icd-o-3",
+    "urn:oid:2.16.840.1.113883.6.43.1",
+    "http://hl7.org/fhir/sid/icd-o-3",
+];
 /// ICD-10 of WHO, and its clinical modification.
 pub(super) const ICD_10: &[&str] = &["http://hl7.org/fhir/sid/icd-10", "http://hl7.org/fhir/sid/icd-10-cm"];
 /// SNOMED CT.

@@ -22,6 +22,13 @@ pub(super) struct Tumour {
     pub(super) icd10: String,
 }
 
+impl Tumour {
+    /// The order of a patient's tumours.
+    pub(super) fn order(&self) -> (&str, &str, &str, u64) {
+        (&self.diagnosis_date, &self.topography, &self.morphology, self.line)
+    }
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Condition {

@@ -184,7 +184,8 @@ fn culprit<T: DeserializeOwned>(value: &Value) -> String {
     let elements = value.as_object().into_iter().flat_map(|elements| elements.keys());
     let can_do_without = |element: &&String| {
         let mut rest = value.clone();
-        rest.as_object_mut().is_some_and(|elements| elements.remove(*element).is_some()) && T::deserialize(&rest).is_ok()
+        rest.as_object_mut().is_some_and(|elements| elements.remove(*element).is_some())
+            && T::deserialize(&rest).is_ok()
     };
     elements.into_iter().find(can_do_without).cloned().unwrap_or_default()
 }

@@ -66,7 +66,13 @@ impl Gathered {
     ///
     /// # Errors
     /// What is wrong with it and what to do; nothing of it is kept then.
-    pub(super) fn take(&mut self, resource: &Value, url: Option<String>, line: u64, lists: &Lists) -> Result<(), Broken> {
+    pub(super) fn take(
+        &mut self,
+        resource: &Value,
+        url: Option<String>,
+        line: u64,
+        lists: &Lists,
+    ) -> Result<(), Broken> {
         let Some(kind) = resource.get("resourceType").and_then(Value::as_str).map(str::to_owned) else {
             let fix = "give a FHIR resource: an object with a resourceType".to_owned();
             return Err(Broken { element: "resourceType".to_owned(), rule: Rule::Readable, fix });
@@ -95,14 +101,7 @@ impl Gathered {
         *self.unused.entry(what).or_default() += 1;
     }
 
-    fn keep(
-        &mut self,
-        kind: &str,
-        resource: &Value,
-        names: &[String],
-        line: u64,
-        lists: &Lists,
-    ) -> Result<(), Turned> {
+    fn keep(&mut self, kind: &str, resource: &Value, names: &[String], line: u64, lists: &Lists) -> Result<(), Turned> {
         match kind {
             "Patient" => {
                 let person = patient::person(resource, line, lists)?;

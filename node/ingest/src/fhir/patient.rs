@@ -63,10 +63,8 @@ pub(super) fn person(value: &Value, line: u64, lists: &Lists) -> Result<Person, 
     let home = patient.address.iter().find(|address| address.usage.as_deref() == Some("home"));
     let address = home.or(patient.address.first());
     let part = |part: Option<&Option<String>>| part.cloned().flatten().unwrap_or_default();
-    let (country, region) = lists.place(
-        &part(address.map(|address| &address.country)),
-        &part(address.map(|address| &address.state)),
-    );
+    let (country, region) =
+        lists.place(&part(address.map(|address| &address.country)), &part(address.map(|address| &address.state)));
     let died = match (&patient.deceased_date_time, patient.deceased_boolean) {
         (Some(at), _) => Some((true, Some(day(at).to_owned()))),
         (None, said) => said.map(|died| (died, None)),

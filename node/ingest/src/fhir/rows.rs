@@ -11,103 +11,11 @@ use node_domain::dictionary::Dictionary;
 use super::{
     element::day,
     gathered::Gathered,
-    observation::{Event, Stage, What},
+    observation::{Event, Finding, Stage, What},
+    output::{ADMINISTRATION, COURSE, EVENT, FILLED, FOLLOW_UP, Output, PATIENT, TUMOUR},
     treatment::{Administration, Order, Treatment},
 };
-use crate::{
-    defect::{Defect, Rule},
-    mapping::plan::Plan,
-    reader::Listener,
-    row::RowBuffer,
-};
-
-/// The collections in the order of their targets, with the fields that are filled.
-const FILLED: &[(&str, &[&str])] = &[
-    (
-        "patient",
-        &["patient_id", "birth_date", "sex", "residence_country", "residence_region", "legal_basis", "objection"],
-    ),
-    (
-        "tumour",
-        &[
-            "patient_id",
-            "tumour_seq",
-            "diagnosis_date",
-            "topography",
-            "morphology",
-            "behaviour",
-            "basis",
-            "laterality",
-            "icd10",
-            "stage_schema",
-            "stage_value",
-            "stage_tier",
-            "stage_guideline_version",
-            "stage_basis",
-            "first_contact_date",
-            "first_suspicion_date",
-            "referral_date",
-            "specialist_seen_date",
-        ],
-    ),
-    (
-        "course",
-        &[
-            "patient_id",
-            "tumour_seq",
-            "course_no",
-            "intent",
-            "modality",
-            "protocol",
-            "phase",
-            "start_date",
-            "end_date",
-            "planned_end_date",
-            "end_reason",
-            "radiotherapy_gy",
-            "radiotherapy_fractions",
-            "transplant_kind",
-        ],
-    ),
-    (
-        "administration",
-        &[
-            "patient_id",
-            "tumour_seq",
-            "course_no",
-            "admin_no",
-            "inn",
-            "atc",
-            "dose",
-            "dose_unit",
-            "protocol_dose",
-            "route",
-            "planned_at",
-            "given_at",
-            "not_given_reason",
-        ],
-    ),
-    (
-        "event",
-        &[
-            "patient_id",
-            "tumour_seq",
-            "event_number",
-            "event_type",
-            "event_date",
-            "event_site",
-            "abandonment_kind",
-            "abandonment_reason",
-        ],
-    ),
-    ("follow_up", &["patient_id", "last_contact_date", "vital_status", "followup_status", "death_date"]),
-];
-const PATIENT: usize = 0;
-const TUMOUR: usize = 1;
-const COURSE: usize = 2;
-const ADMINISTRATION: usize = 3;
-const EVENT: usize = 4;
-const FOLLOW_UP: usize = 5;
+use crate::{mapping::plan::Plan, reader::Listener, row::RowBuffer};
 
 /// ATC group of the antineoplastic agents.
 const ANTINEOPLASTIC: &str = "L01";
@@ -132,36 +40,6 @@ pub(super) fn write(
     let mut cases = Cases::of(gathered, &mut out);
     cases.write(&mut out)?;
     Ok(cases.gathered.unused)
-}
-
-struct Output<'o> {
-    path: &'o Path,
-    plan: &'o Plan<'o>,
-    listener: &'o mut dyn Listener,
-    row: RowBuffer,
-}
-
-impl Output<'_> {
-    fn row(&mut self, target: usize, line: u64, values: &[(&str, &str)]) -> io::Result<()> {
-        self.row.clear();
-        for field in &self.plan.targets[target].table.fields {
-            let value = values.iter().find(|(name, _)| *name == field.name).map_or("", |(_, value)| value);
-            self.row.push(value);
-        }
-        self.listener.row(self.plan, target, line, &self.row)
-    }
-
-    fn nobody(&mut self, line: u64, element: &str) {
-        self.listener.defect(Defect {
-            file: self.path.into(),
-            line,
-            column: Some(element.to_owned()),
-            found: None,
-            rule: Rule::Reference,
-            quality: None,
-            fix: "no such Patient in this file: export the patients with what belongs to them".to_owned(),
-        });
-    }
 }
 
 /// What is known of one patient beside the Patient.
@@ -245,7 +123,9 @@ impl Cases {
             }
         }
         for treatment in procedures {
-            let Some(person) = all.person(&treatment.patient, treatment.line, "Procedure.subject", out) else { continue };
+            let Some(person) = all.person(&treatment.patient, treatment.line, "Procedure.subject", out) else {
+                continue;
+            };
             let last = if treatment.end.is_empty() { &treatment.start } else { &treatment.end };
             later(&mut all.known[person].seen, last);
             if let Some(case) = all.tumour(person, &treatment.about, "Procedure") {
@@ -254,7 +134,9 @@ impl Cases {
         }
         let mut course_of = HashMap::new();
         for (at, treatment) in plans.into_iter().enumerate() {
-            let Some(person) = all.person(&treatment.patient, treatment.line, "CarePlan.subject", out) else { continue };
+            let Some(person) = all.person(&treatment.patient, treatment.line, "CarePlan.subject", out) else {
+                continue;
+            };
             if let Some(case) = all.tumour(person, &treatment.about, "CarePlan") {
                 course_of.insert(at, (case, all.cases[case].courses.len()));
                 all.cases[case].courses.push(Course { treatment, given: Vec::new() });
@@ -301,7 +183,7 @@ impl Cases {
         }
         let tumours = &self.gathered.tumours;
         for known in &mut self.known {
-            known.tumours.sort_by_key(|at| (tumours[*at].diagnosis_date.as_str(), tumours[*at].line));
+            known.tumours.sort_by(|a, b| tumours[*a].order().cmp(&tumours[*b].order()));
             let is_benign = |at: &usize| matches!(tumours[*at].behaviour.as_str(), "0" | "1");
             let (benign, malignant): (Vec<usize>, Vec<usize>) = known.tumours.iter().partition(|at| is_benign(at));
             for (group, base) in [(malignant, 0), (benign, 60)] {
@@ -313,26 +195,30 @@ impl Cases {
         }
     }
 
-    fn finding(&mut self, finding: super::observation::Finding, out: &mut Output<'_>) {
+    fn finding(&mut self, finding: Finding, out: &mut Output<'_>) {
         let Some(person) = self.person(&finding.patient, finding.line, "Observation.subject", out) else { return };
         let known = &mut self.known[person];
         match finding.what {
             What::Contact => later(&mut known.contact, &finding.date),
             What::Vital(code) => {
                 later(&mut known.contact, &finding.date);
-                if known.vital.as_ref().is_none_or(|(date, _)| finding.date >= *date) {
-                    known.vital = Some((finding.date, code));
+                // of two on one day the one that says dead (0) holds
+                let new = (finding.date, code);
+                if known.vital.as_ref().is_none_or(|old| new.0 > old.0 || (new.0 == old.0 && new.1 < old.1)) {
+                    known.vital = Some(new);
                 }
             }
             What::Status(code) => {
-                if known.status.as_ref().is_none_or(|(date, _)| finding.date >= *date) {
-                    known.status = Some((finding.date, code));
+                let new = (finding.date, code);
+                if known.status.as_ref().is_none_or(|old| new > *old) {
+                    known.status = Some(new);
                 }
             }
             What::Stage(stage) => {
                 let Some(case) = self.tumour(person, &finding.about, "Observation") else { return };
                 let latest = &mut self.cases[case].stage;
-                if latest.as_ref().is_none_or(|(date, _)| finding.date >= *date) {
+                let later = |(date, old): &(String, Stage)| (&finding.date, &stage.value) > (date, &old.value);
+                if latest.as_ref().is_none_or(later) {
                     *latest = Some((finding.date, *stage));
                 }
             }
@@ -356,8 +242,9 @@ impl Cases {
         if administration.given {
             later(&mut self.known[person].seen, day(&administration.at));
         }
-        let of_resource =
-            || administration.medication.as_ref().and_then(|name| self.gathered.medications.get(name)).cloned().flatten();
+        let of_resource = || {
+            administration.medication.as_ref().and_then(|name| self.gathered.medications.get(name)).cloned().flatten()
+        };
         let Some(medicine) = administration.medicine.clone().or_else(of_resource) else {
             return self.gathered.pass(KIND, "of a medicine that is not in the list");
         };
@@ -406,13 +293,13 @@ impl Cases {
         let courses = &mut self.cases[case].courses;
         for course in courses.iter_mut() {
             if course.treatment.intent.is_empty() {
-                let said = course.given.iter().map(|given| given.administration.intent).find(|intent| !intent.is_empty());
+                let said =
+                    course.given.iter().map(|given| given.administration.intent).find(|intent| !intent.is_empty());
                 course.treatment.intent = said.unwrap_or_default();
             }
             course.given.sort_by(|a, b| a.order().cmp(&b.order()));
         }
-        let order = |course: &Course| (course.treatment.start.is_empty(), course.treatment.start.clone(), course.treatment.line);
-        courses.sort_by_cached_key(order);
+        courses.sort_by(|a, b| a.treatment.order().cmp(&b.treatment.order()));
     }
 
     fn write(&mut self, out: &mut Output<'_>) -> io::Result<()> {
@@ -463,7 +350,7 @@ impl Cases {
             for (number, course) in (1_u64..).zip(&case.courses) {
                 course.write(&key, &number.to_string(), out)?;
             }
-            case.events.sort_by(|a, b| (&a.1, a.0).cmp(&(&b.1, b.0)));
+            case.events.sort_by(|a, b| (&a.1, &a.2.kind, a.0).cmp(&(&b.1, &b.2.kind, b.0)));
             for (number, (line, date, event)) in (1_u64..).zip(&case.events) {
                 let number = number.to_string();
                 let own = [
@@ -546,9 +433,10 @@ impl Course {
 }
 
 impl Given {
-    fn order(&self) -> (&str, &str, u64) {
+    /// Numbers must not depend on where a resource stands: the next extract may have another order.
+    fn order(&self) -> (&str, &str, &str, u64) {
         let when = if self.planned.is_empty() { &self.administration.at } else { &self.planned };
-        (when, &self.administration.at, self.administration.line)
+        (when, &self.administration.at, &self.medicine.0, self.administration.line)
     }
 }
 

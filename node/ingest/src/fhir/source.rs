@@ -129,7 +129,8 @@ fn lines(stream: &mut dyn BufRead, watch: &Watch, taker: &mut dyn Taker) -> io::
                     }
                 }
                 Err(error) => {
-                    let fix = format!("no JSON from column {} on: write one whole resource on each line", error.column());
+                    let fix =
+                        format!("no JSON from column {} on: write one whole resource on each line", error.column());
                     taker.unreadable(line, fix);
                 }
             }

@@ -4,9 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    code::{
-        self, Lists, MODALITY, NOT_GIVEN_REASON, PHASE, SNOMED, TRANSPLANT_KIND, understood, url,
-    },
+    code::{self, Lists, MODALITY, NOT_GIVEN_REASON, PHASE, SNOMED, TRANSPLANT_KIND, understood, url},
     element::{
         Concept, Extension, Meta, Period, Quantity, Reference, Turned, concept, day, moment, number, subject, targets,
         typed,
@@ -30,6 +28,13 @@ pub(super) struct Treatment {
     pub(super) gy: String,
     pub(super) fractions: String,
     pub(super) transplant_kind: String,
+}
+
+impl Treatment {
+    /// The order of a tumour's courses; those without a start come last.
+    pub(super) fn order(&self) -> (bool, &str, &str, u64) {
+        (self.start.is_empty(), &self.start, &self.modality, self.line)
+    }
 }
 
 fn intent(extensions: &[Extension]) -> &'static str {
@@ -76,7 +81,8 @@ pub(super) fn procedure(value: &Value, line: u64) -> Result<Treatment, Turned> {
         return Err(Turned::Unused("no treatment of a tumour"));
     };
     let at = procedure.performed_date_time.as_deref();
-    let (start, end) = (at.or(procedure.performed_period.start.as_deref()), at.or(procedure.performed_period.end.as_deref()));
+    let (start, end) =
+        (at.or(procedure.performed_period.start.as_deref()), at.or(procedure.performed_period.end.as_deref()));
     let (gy, fractions) = dose(&procedure.extension);
     let reason = concept(&procedure.extension, url::END_REASON).or(procedure.status_reason.as_ref());
     Ok(Treatment {

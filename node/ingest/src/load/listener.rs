@@ -2,7 +2,10 @@
 
 use std::{io, path::Path};
 
-use super::{Content, Source, collection::{Collections, Part}};
+use super::{
+    Content, Source,
+    collection::{Collections, Part},
+};
 use crate::{
     batch::{IngestError, PartRecord},
     defect::Defect,

@@ -158,7 +158,9 @@ mod tests {
         ] {
             assert_eq!(rewrite(form, value).as_deref(), Some(wanted), "{form} {value}");
         }
-        for (form, value) in [("DD/MM/YYYY", "2014-03-09"), ("YYYYMMDD", "2014039"), ("YYYYMMDD", "20140309x"), ("MM/YYYY", "x")] {
+        for (form, value) in
+            [("DD/MM/YYYY", "2014-03-09"), ("YYYYMMDD", "2014039"), ("YYYYMMDD", "20140309x"), ("MM/YYYY", "x")]
+        {
             assert_eq!(rewrite(form, value), None, "{form} {value}");
         }
         for form in ["", "DD/MM", "YYYY-YYYY", "dd.MM.YYYY"] {

@@ -40,8 +40,14 @@ enum Origin {
     /// The row is not made from columns.
     Whole,
     Constant(String),
-    Column { at: usize, change: Option<Box<Change>> },
-    Template { pieces: Vec<Bound>, change: Option<Box<Change>> },
+    Column {
+        at: usize,
+        change: Option<Box<Change>>,
+    },
+    Template {
+        pieces: Vec<Bound>,
+        change: Option<Box<Change>>,
+    },
 }
 
 #[derive(Debug)]
@@ -102,7 +108,8 @@ impl<'d> Plan<'d> {
     /// # Errors
     /// The columns that the mapping needs and the file lacks.
     pub fn bind(mapping: &Mapping, header: &[String], dictionary: &'d Dictionary) -> Result<Self, Missing> {
-        let mut binder = Binder { header, format: &mapping.format, read: vec![false; header.len()], missing: Vec::new() };
+        let mut binder =
+            Binder { header, format: &mapping.format, read: vec![false; header.len()], missing: Vec::new() };
         let mut targets = Vec::new();
         for collection in &mapping.collections {
             let Some(table) = dictionary.collection(&collection.name) else { continue };

@@ -180,7 +180,9 @@ fn person_years(cases: &Cases<'_>) -> BTreeMap<i32, [f64; 3]> {
     let mut whole: BTreeMap<i32, [f64; 3]> = BTreeMap::new();
     let mut regions: BTreeMap<i32, [f64; 3]> = BTreeMap::new();
     for row in cases.registry.rows("population") {
-        let (Some(year), Some(years)) = (row.number::<i32>("year"), row.number::<f64>("person_years")) else { continue };
+        let (Some(year), Some(years)) = (row.number::<i32>("year"), row.number::<f64>("person_years")) else {
+            continue;
+        };
         let at = match row.value("age_band") {
             "0" | "1-4" => 0,
             "5-9" => 1,

@@ -103,7 +103,9 @@ pub type Sets = BTreeMap<String, List>;
 
 /// A text that is no condition.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no condition: write codes and ranges separated by `;`, `not …`, `@set`, `<n`, `>n`, `present` or `absent`")]
+#[error(
+    "`{0}` is no condition: write codes and ranges separated by `;`, `not …`, `@set`, `<n`, `>n`, `present` or `absent`"
+)]
 pub struct ConditionError(String);
 
 impl Condition {
@@ -167,7 +169,8 @@ impl List {
     }
 
     fn of_ranges(all: impl Iterator<Item = Range>) -> Self {
-        let (single, ranges): (Vec<_>, Vec<_>) = all.partition(|range| range.numbers.is_none() && range.low == range.high);
+        let (single, ranges): (Vec<_>, Vec<_>) =
+            all.partition(|range| range.numbers.is_none() && range.low == range.high);
         Self { ranges, codes: single.into_iter().map(|range| range.low).collect() }
     }
 
@@ -186,9 +189,9 @@ impl List {
         let number: Option<f64> = text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten();
         self.codes.contains(text)
             || self.ranges.iter().any(|range| match (range.numbers, number) {
-            (Some((low, high)), Some(number)) => (low..=high).contains(&number),
-            _ => range.low.len() == text.len() && range.low.as_str() <= text && text <= range.high.as_str(),
-        })
+                (Some((low, high)), Some(number)) => (low..=high).contains(&number),
+                _ => range.low.len() == text.len() && range.low.as_str() <= text && text <= range.high.as_str(),
+            })
     }
 }
 

@@ -109,7 +109,8 @@ pub fn evaluate(rules: &Rules, cases: &Cases<'_>) -> Findings {
                 Check::AfterExtract { except } => {
                     for collection in registry.collections() {
                         let dates = dates_of(collection.table, except);
-                        let late = |row: &Row<'_>| dates.iter().any(|at| is_after(&Value::of(row.at(*at)), cases.extract));
+                        let late =
+                            |row: &Row<'_>| dates.iter().any(|at| is_after(&Value::of(row.at(*at)), cases.extract));
                         rows.extend(registry.rows(&collection.table.name).filter(late));
                     }
                 }
@@ -168,9 +169,8 @@ fn breaking_constraint<'r>(constraint: &Constraint, registry: &'r Registry<'r>) 
     let mut rows = Vec::new();
     for collection in registry.collections() {
         let table = collection.table;
-        let named: Vec<usize> = (0..table.fields.len())
-            .filter(|at| constraint.names(&table.name, *at, &table.fields[*at].kind))
-            .collect();
+        let named: Vec<usize> =
+            (0..table.fields.len()).filter(|at| constraint.names(&table.name, *at, &table.fields[*at].kind)).collect();
         if named.is_empty() {
             continue;
         }

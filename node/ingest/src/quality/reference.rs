@@ -55,7 +55,8 @@ pub fn all() -> Result<Vec<Reference>, csv::Error> {
 pub fn for_country(all: &[Reference], country: &str, indicator: &str, group: &str) -> Option<Reference> {
     let fits = |area: &str| {
         let of = all.iter().filter(|r| r.area == area && r.indicator == indicator && r.group == group);
-        of.max_by_key(|r| r.period.clone()).cloned()
+        // childhood is 0 to 14; of several periods the latest
+        of.max_by_key(|r| (r.ages == "0-14", r.period.clone())).cloned()
     };
     fits(country).or_else(|| fits("LAC")).or_else(|| fits("LATAM")).or_else(|| fits("WORLD"))
 }

@@ -103,7 +103,11 @@ impl Report {
         let indicators = indicators(cases);
         Ok(Self {
             extracted_on: cases.extract,
-            rows: cases.registry.collections().map(|c| (c.table.name.clone(), cases.registry.count(&c.table.name))).collect(),
+            rows: cases
+                .registry
+                .collections()
+                .map(|c| (c.table.name.clone(), cases.registry.count(&c.table.name)))
+                .collect(),
             rules: rules.rules.iter().zip(&findings.rules).map(line).collect(),
             worst_files: worst_files(rules, findings),
             comparisons: comparisons(&reference::all()?, cases, findings, country),
@@ -151,7 +155,8 @@ fn percent(name: &'static str, numerator: usize, denominator: usize, missing: us
 fn indicators(cases: &Cases<'_>) -> Vec<Indicator> {
     let all = &cases.cases;
     let count = |holds: &dyn Fn(&crate::case::Case<'_>) -> bool| all.iter().filter(|case| holds(case)).count();
-    let basis = |codes: &'static [&str]| move |case: &crate::case::Case<'_>| codes.contains(&case.tumour.value("basis"));
+    let basis =
+        |codes: &'static [&str]| move |case: &crate::case::Case<'_>| codes.contains(&case.tumour.value("basis"));
     let known = count(&basis(&["0", "1", "2", "4", "5", "6", "7", "8"]));
     let stageable = count(&|case| case.facts.classified.toronto.is_some());
     let unknown_stage = count(&|case| {
@@ -159,8 +164,7 @@ fn indicators(cases: &Cases<'_>) -> Vec<Indicator> {
             && case.tumour.some("stage_value").is_none_or(|value| value.contains('X'))
     });
     let classified = count(&|case| case.facts.classified.leaf.is_some());
-    let unspecified =
-        count(&|case| matches!(case.facts.classified.subgroup(), "III(f)" | "XII(b)"));
+    let unspecified = count(&|case| matches!(case.facts.classified.subgroup(), "III(f)" | "XII(b)"));
     let mut delays: Vec<u16> = all
         .iter()
         .filter_map(|case| {

@@ -505,7 +505,8 @@ impl Binder<'_> {
     fn conditions(&self, raw: raw::Conditions) -> Result<Conditions, RuleError> {
         raw.into_iter()
             .map(|(name, text)| {
-                let condition = Condition::parse(&text, self.sets).map_err(|error| bad(self.rule, error.to_string()))?;
+                let condition =
+                    Condition::parse(&text, self.sets).map_err(|error| bad(self.rule, error.to_string()))?;
                 Ok((self.name(&name)?, condition))
             })
             .collect()
@@ -518,7 +519,8 @@ impl Binder<'_> {
             let position = self.dictionary.collection(collection)?.position(field)?;
             Some((collection.to_owned(), position))
         };
-        let places = fields.iter().map(|text| place(text).ok_or_else(|| bad(self.rule, format!("`{text}` does not exist"))));
+        let places =
+            fields.iter().map(|text| place(text).ok_or_else(|| bad(self.rule, format!("`{text}` does not exist"))));
         places.collect()
     }
 

@@ -52,7 +52,9 @@ impl<'c> Subject<'c> {
     pub fn value(&self, name: &Name) -> Value<'c> {
         match name {
             Name::Own(position) => Value::of(self.row.at(*position)),
-            Name::Owner(owner, position) => self.owner(*owner).map_or(Value::Unknown, |row| Value::of(row.at(*position))),
+            Name::Owner(owner, position) => {
+                self.owner(*owner).map_or(Value::Unknown, |row| Value::of(row.at(*position)))
+            }
             Name::Fate(fate) => self.fate(*fate),
             Name::Derived(derived) => self.derived(*derived),
         }
@@ -105,7 +107,8 @@ impl<'c> Subject<'c> {
     fn of_case(&self, case: &'c Case<'c>, name: Derived) -> Value<'c> {
         let facts = &case.facts;
         let recorded = |kinds: &[&str]| case.events.iter().any(|event| kinds.contains(&event.value("event_type")));
-        let planned = || case.courses.iter().filter(|c| c.value("intent") == "curative").map(|c| c.date("planned_end_date"));
+        let planned =
+            || case.courses.iter().filter(|c| c.value("intent") == "curative").map(|c| c.date("planned_end_date"));
         match name {
             Derived::AgeYears => Value::number(facts.age_years),
             Derived::AgeDays => Value::number(facts.age_days),

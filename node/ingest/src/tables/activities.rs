@@ -80,8 +80,7 @@ pub fn fill_discussions(sheet: &mut Sheet<'_>, cases: &Cases<'_>) -> Result<(), 
 /// # Errors
 /// Where a field is not in the dictionary.
 pub fn fill_trainings(sheet: &mut Sheet<'_>, cases: &Cases<'_>) -> Result<(), SheetError> {
-    const ROLES: [&str; 4] =
-        ["attendees_physicians", "attendees_nurses", "attendees_families", "attendees_other"];
+    const ROLES: [&str; 4] = ["attendees_physicians", "attendees_nurses", "attendees_families", "attendees_other"];
     for training in cases.registry.rows("training") {
         let counts: Vec<i64> = ROLES.iter().filter_map(|role| training.number(role)).collect();
         let attendees = (!counts.is_empty()).then(|| counts.iter().sum::<i64>());

@@ -82,7 +82,8 @@ fn one(sheet: &mut Sheet<'_>, cases: &Cases<'_>, case: &Case<'_>, warned: bool) 
     if abandoned {
         row.answer("abandonment_returned", facts.abandonment.returned)?;
     }
-    let vital = if fate.is_some_and(|fate| fate.dead) { Some("0") } else { fate.and_then(|f| f.latest.some("vital_status")) };
+    let vital =
+        if fate.is_some_and(|fate| fate.dead) { Some("0") } else { fate.and_then(|f| f.latest.some("vital_status")) };
     row.code("vital_status", vital)?
         .code("followup_status", status)?
         .answer("lost_to_follow_up", status.and_then(lost_to_follow_up))?

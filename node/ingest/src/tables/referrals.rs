@@ -14,11 +14,8 @@ pub fn fill(sheet: &mut Sheet<'_>, cases: &Cases<'_>) -> Result<(), SheetError> 
             ["requested_at", "accepted_at", "arrived_at"].map(|field| referral.time(field));
         let date = requested.map(|time| time.date());
         let days = |to: Option<_>| requested.zip(to).and_then(|(from, to)| from.days_until(&to));
-        let was_accepted = if accepted.is_some() {
-            Some(true)
-        } else {
-            referral.some("declined_reason").map(|_| false)
-        };
+        let was_accepted =
+            if accepted.is_some() { Some(true) } else { referral.some("declined_reason").map(|_| false) };
         sheet
             .row(patient.value("patient_id"))
             .number("year", year(date))?

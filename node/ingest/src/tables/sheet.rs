@@ -42,7 +42,8 @@ impl<'t> Sheet<'t> {
     #[must_use]
     pub fn new(table: &'t Table, key: &'t PseudonymKey) -> Self {
         // a field of another kind has no column, and naming it is an error
-        let columns = table.fields.iter().map(|field| Column::for_kind(&field.kind, 0).unwrap_or(Column::Amounts(vec![])));
+        let columns =
+            table.fields.iter().map(|field| Column::for_kind(&field.kind, 0).unwrap_or(Column::Amounts(vec![])));
         Self {
             table,
             key,

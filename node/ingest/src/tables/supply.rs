@@ -20,7 +20,11 @@ pub fn fill(sheet: &mut Sheet<'_>, cases: &Cases<'_>) -> Result<(), SheetError> 
         let Some((state, start)) = State::of_code(row.value("state")).zip(start) else { continue };
         let end = row.date("end_date").and_then(|date| date.latest());
         let holding = (row.value("inn"), row.value("form_group"));
-        spells.entry(row.value("facility_id")).or_default().entry(holding).or_default().push(Spell { state, start, end });
+        spells.entry(row.value("facility_id")).or_default().entry(holding).or_default().push(Spell {
+            state,
+            start,
+            end,
+        });
     }
     for (facility, mut holdings) in spells {
         let Some(row) = cases.facilities.get(facility) else { continue };

@@ -92,7 +92,9 @@ fn erase(home: &Home, file: &Path, for_ever: bool, by: &str) -> anyhow::Result<E
         keeping::delete_even_pinned(&shelf, kept)?;
         deleted += 1;
     }
-    say(format!("{named} patients are erased: {rewritten} rows in earlier batches, {deleted} former snapshots deleted."));
+    say(format!(
+        "{named} patients are erased: {rewritten} rows in earlier batches, {deleted} former snapshots deleted."
+    ));
     say(format!("Snapshot {} is in force without them.", published.id.short()));
     let traces = erasure::traces(&home.data(), &registrar, &identifiers)?;
     if traces.is_empty() {

@@ -86,7 +86,8 @@ fn values<'c>(classified: &Classified<'c>) -> [&'c str; 7] {
 
 /// The file with the columns appended, on standard output. A row that cannot be classified gets 999; why, goes to standard error.
 fn file(path: &Path, classification: &Classification) -> anyhow::Result<Ended> {
-    let mut input = csv::ReaderBuilder::new().flexible(true).from_path(path).with_context(|| path.display().to_string())?;
+    let mut input =
+        csv::ReaderBuilder::new().flexible(true).from_path(path).with_context(|| path.display().to_string())?;
     let header = input.headers().with_context(|| format!("{}: the header cannot be read", path.display()))?.clone();
     let column = |name: &str| header.iter().position(|one| one.trim_start_matches('\u{feff}').trim() == name);
     let needed = |name: &str| {
@@ -103,13 +104,7 @@ fn file(path: &Path, classification: &Classification) -> anyhow::Result<Ended> {
     for (at, record) in input.records().enumerate() {
         let record = record.with_context(|| format!("{}:{}: the row cannot be read", path.display(), at + 2))?;
         if record.len() != header.len() {
-            bail!(
-                "{}:{}: the header has {} columns, this row {}",
-                path.display(),
-                at + 2,
-                header.len(),
-                record.len()
-            );
+            bail!("{}:{}: the header has {} columns, this row {}", path.display(), at + 2, header.len(), record.len());
         }
         let cell = |at: usize| record.get(at).unwrap_or_default().trim();
         let site = cell(topography).replace('.', "").to_uppercase();
@@ -121,8 +116,7 @@ fn file(path: &Path, classification: &Classification) -> anyhow::Result<Ended> {
         }
         let number = |at: Option<usize>| at.and_then(|at| cell(at).parse::<u16>().ok());
         let grade = number(grade).and_then(|grade| u8::try_from(grade).ok());
-        let classified =
-            classification.classify(&site, code.unwrap_or(0), cell(behaviour), grade, number(age));
+        let classified = classification.classify(&site, code.unwrap_or(0), cell(behaviour), grade, number(age));
         let cells = record.iter().map(harmless);
         output.write_record(cells.chain(values(&classified).map(str::to_owned)))?;
     }

@@ -24,7 +24,10 @@ pub(crate) fn run(command: DictionaryCommand) -> anyhow::Result<Ended> {
                 let table = find(&dictionary, name)?;
                 let known = || table.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(", ");
                 let found = table.field(field_name);
-                field(found.with_context(|| format!("`{name}` has no field `{field_name}`; it has {}", known()))?, lang);
+                field(
+                    found.with_context(|| format!("`{name}` has no field `{field_name}`; it has {}", known()))?,
+                    lang,
+                );
             }
         },
         DictionaryCommand::Export { out } => export(&out)?,
@@ -145,7 +148,8 @@ fn diff(ours: &Dictionary, other: &Path) -> anyhow::Result<Ended> {
 fn differences(from: &Dictionary, to: &Dictionary) -> Vec<String> {
     let tables = |dictionary: &Dictionary| -> BTreeMap<String, BTreeMap<String, String>> {
         let all = dictionary.collections().chain(dictionary.tables());
-        all.map(|table| (table.name.clone(), table.fields.iter().map(|f| (f.name.clone(), describe(f))).collect())).collect()
+        all.map(|table| (table.name.clone(), table.fields.iter().map(|f| (f.name.clone(), describe(f))).collect()))
+            .collect()
     };
     let (from, to) = (tables(from), tables(to));
     let empty = BTreeMap::new();

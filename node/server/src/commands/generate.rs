@@ -47,7 +47,8 @@ pub(crate) fn run(arguments: &GenerateArgs) -> anyhow::Result<Ended> {
 }
 
 fn planted(text: &str) -> anyhow::Result<(String, usize)> {
-    let (rule, count) = text.split_once('=').with_context(|| format!("--plant {text}: write RULE=COUNT, such as QC01=5"))?;
+    let (rule, count) =
+        text.split_once('=').with_context(|| format!("--plant {text}: write RULE=COUNT, such as QC01=5"))?;
     Ok((rule.to_owned(), count.parse().with_context(|| format!("--plant {text}: the count is no number"))?))
 }
 

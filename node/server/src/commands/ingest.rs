@@ -181,7 +181,8 @@ fn counts(report: &Report) {
     }
     for (collection, [rows, held, repeated, erased]) in by_collection {
         let mut line = format!("{collection:<16} {rows:>9} rows");
-        for (count, what) in [(held, "held back"), (repeated, "said before"), (erased, "of erased persons, not taken")] {
+        for (count, what) in [(held, "held back"), (repeated, "said before"), (erased, "of erased persons, not taken")]
+        {
             if count > 0 {
                 line.push_str(&format!(", {count} {what}"));
             }
@@ -263,14 +264,18 @@ fn write_template(
     let Some(mapping) = mapping else { return Ok(()) };
     for (place, field) in &report.unknown_codes.0 {
         for (value, code) in &field.values {
-            let nearest = code.nearest.as_deref().map_or_else(|| "no code is like it".to_owned(), |c| format!("perhaps {c}"));
+            let nearest =
+                code.nearest.as_deref().map_or_else(|| "no code is like it".to_owned(), |c| format!("perhaps {c}"));
             say(format!("{place}: `{value}` ({} times) is no code; {nearest}", code.count));
         }
     }
     let unread: Vec<String> = report.unread.values().flatten().cloned().collect();
     for column in &unread {
         let nearest = draft::nearest_field(column, dictionary);
-        say(format!("column {column}: {}", nearest.map_or_else(|| "like no field".to_owned(), |p| format!("perhaps {p}"))));
+        say(format!(
+            "column {column}: {}",
+            nearest.map_or_else(|| "like no field".to_owned(), |p| format!("perhaps {p}"))
+        ));
     }
     let first = arguments.sources.first().map(PathBuf::from).unwrap_or_default();
     save_template(
@@ -295,7 +300,8 @@ fn bar() -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::no_length();
-    if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {percent:>3} %  {pos} rows  {elapsed}, {eta} left") {
+    if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {percent:>3} %  {pos} rows  {elapsed}, {eta} left")
+    {
         bar.set_style(style);
     }
     bar

@@ -32,7 +32,9 @@ pub(crate) fn run(dir: &Path, arguments: &PublishArgs) -> anyhow::Result<Ended> 
     }
     say(difference.render());
     for (collection, rows) in &published.manifest.provenance.waiting {
-        say(format!("{rows} rows of `{collection}` wait for the row that they belong to: held back, removed or not loaded"));
+        say(format!(
+            "{rows} rows of `{collection}` wait for the row that they belong to: held back, removed or not loaded"
+        ));
     }
     if published.manifest.provenance.objected > 0 {
         say(format!("{} rows of persons who object are left out", published.manifest.provenance.objected));

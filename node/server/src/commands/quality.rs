@@ -71,7 +71,9 @@ fn one_rule(id: &str, ground: &Ground, findings: &Findings, arguments: &QualityA
     say(rule.fix.of(arguments.lang));
     for row in &found.rows {
         match &row.origin {
-            Some(origin) => say(format!("{}:{}: {} (batch {})", origin.file, origin.line, row.collection, origin.batch)),
+            Some(origin) => {
+                say(format!("{}:{}: {} (batch {})", origin.file, origin.line, row.collection, origin.batch))
+            }
             None => say(row.key.join(" ")),
         }
     }
@@ -125,7 +127,8 @@ fn render(report: &Report, language: Language, all: bool) -> String {
         let severity = words.severity(rule.severity);
         let _ = writeln!(text, "  {}  {severity:<12} {count:>7}{held}  {}{state}", rule.rule, rule.text.of(language));
     }
-    let silent = report.rules.iter().filter(|rule| rule.found + rule.held == 0 && rule.state == State::Evaluated).count();
+    let silent =
+        report.rules.iter().filter(|rule| rule.found + rule.held == 0 && rule.state == State::Evaluated).count();
     let elsewhere = report.rules.iter().filter(|rule| matches!(rule.state, State::Elsewhere { .. })).count();
     let nothing = report.rules.iter().filter(|rule| rule.state == State::NothingToEvaluate).count();
     let _ = writeln!(text, "  {}", words.summary(report.rules.len(), silent, nothing, elsewhere));

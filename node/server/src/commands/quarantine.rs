@@ -113,7 +113,17 @@ fn list(lines: &[Line]) {
 
 fn csv_of(lines: &[Line], rules: &Rules, language: Language) -> anyhow::Result<Vec<u8>> {
     let mut csv = csv::Writer::from_writer(Vec::new());
-    csv.write_record(["batch", "file", "line", "collection", "rule", "columns", "found_at", "what_is_wrong", "what_to_do"])?;
+    csv.write_record([
+        "batch",
+        "file",
+        "line",
+        "collection",
+        "rule",
+        "columns",
+        "found_at",
+        "what_is_wrong",
+        "what_to_do",
+    ])?;
     for line in lines {
         let rule = rules.rule(&line.rule);
         let (text, fix) = rule.map_or(("", ""), |rule| (rule.text.of(language), rule.fix.of(language)));

@@ -50,7 +50,9 @@ pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<Ended> {
         None => scratch.path(),
     };
     if matches!(data, Data::Synthetic) {
-        note("Data: SYNTHETIC. Invented children of sixteen countries, set near published figures; nothing here tells of anybody.");
+        note(
+            "Data: SYNTHETIC. Invented children of sixteen countries, set near published figures; nothing here tells of anybody.",
+        );
     }
     if matches!(data, Data::Wilms) {
         note(

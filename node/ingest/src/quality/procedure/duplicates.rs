@@ -17,7 +17,9 @@ pub fn patients<'c>(cases: &Cases<'c>) -> Vec<Row<'c>> {
         .registry
         .rows("patient")
         .filter(|patient| {
-            let known = patient.some("national_id").is_some_and(|id| *by_identity.entry(id).or_insert(patient.index) != patient.index);
+            let known = patient
+                .some("national_id")
+                .is_some_and(|id| *by_identity.entry(id).or_insert(patient.index) != patient.index);
             let name = patient.some("full_name").map(|name| (name, patient.value("birth_date"), patient.value("sex")));
             let same = name.is_some_and(|name| *by_name.entry(name).or_insert(patient.index) != patient.index);
             known || same
@@ -40,7 +42,9 @@ fn with_earlier<'a, 'c>(cases: &'a Cases<'c>) -> impl Iterator<Item = (&'a Case<
 pub fn tumours<'c>(cases: &Cases<'c>, days: i64) -> Vec<Row<'c>> {
     let alike = |case: &Case<'c>, other: &Case<'c>| {
         let near = match (case.facts.diagnosis, other.facts.diagnosis) {
-            (Some(one), Some(two)) => one.day_bounds(&two).is_some_and(|(least, most)| least.abs().min(most.abs()) <= days),
+            (Some(one), Some(two)) => {
+                one.day_bounds(&two).is_some_and(|(least, most)| least.abs().min(most.abs()) <= days)
+            }
             _ => false,
         };
         near && case.facts.classified.group() == other.facts.classified.group()

@@ -4,11 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use chrono::NaiveDate;
 
-use crate::{
-    case::Cases,
-    quality::evaluate::Found,
-    registry::Row,
-};
+use crate::{case::Cases, quality::evaluate::Found, registry::Row};
 
 /// A hospital's medicine in one group of forms.
 type Holding<'c> = (&'c str, &'c str, &'c str);

@@ -47,7 +47,8 @@ pub fn gap_is_short(cases: &Cases<'_>, event: &Row<'_>, days: i64) -> bool {
         let last = case.courses.iter().filter_map(|course| course.date("last_attended_date"));
         last.max_by_key(|date| date.latest())
     });
-    let elsewhere = attended.flatten().is_some_and(|last| last.surely_different(&date) && event.some("returned_on").is_none());
+    let elsewhere =
+        attended.flatten().is_some_and(|last| last.surely_different(&date) && event.some("returned_on").is_none());
     too_short || elsewhere
 }
 

@@ -66,7 +66,10 @@ pub fn age_differs(case: Option<&Case<'_>>, stored: &str, tolerance: i64, tolera
 #[must_use]
 pub fn iccc_differs(case: &Case<'_>, stored: &str) -> bool {
     let classified = &case.facts.classified;
-    !stored.is_empty() && stored != classified.subgroup() && stored != classified.group() && stored != classified.extended()
+    !stored.is_empty()
+        && stored != classified.subgroup()
+        && stored != classified.group()
+        && stored != classified.extended()
 }
 
 #[cfg(test)]
@@ -77,7 +80,9 @@ mod tests {
     fn regions_belong_to_their_country() {
         let dictionary = Dictionary::built_in().unwrap();
         let (list, regions) = (regions(&dictionary), Regions::built_in().unwrap());
-        for (country, region) in [("MX", "MX-SLP"), ("MX", "unknown"), ("DO", "DO-01"), ("FR", "FR-IDF"), ("BR", "BR-SP")] {
+        for (country, region) in
+            [("MX", "MX-SLP"), ("MX", "unknown"), ("DO", "DO-01"), ("FR", "FR-IDF"), ("BR", "BR-SP")]
+        {
             assert!(!breaks_iso(country, region, list, &regions), "{country} {region}");
         }
         for (country, region) in [("XX", "XX-A"), ("MX", "AR-B"), ("MX", "MX-XYZ"), ("MX", "MX-ALL"), ("DO", "DO-99")] {

@@ -43,7 +43,8 @@ pub(super) fn render(report: &Report, title: &str, language: Language) -> String
 
 fn rules(html: &mut String, report: &Report, words: &Words, language: Language) {
     let row = |html: &mut String, rule: &node_ingest::quality::report::RuleLine| {
-        let held = if rule.held > 0 { format!("<br><small>{} {}</small>", rule.held, words.held) } else { String::new() };
+        let held =
+            if rule.held > 0 { format!("<br><small>{} {}</small>", rule.held, words.held) } else { String::new() };
         let _ = writeln!(
             html,
             "<tr><td>{}</td><td class=\"{}\">{}</td><td class=\"n\">{}{held}</td><td>{}{}</td><td>{}</td></tr>",
@@ -138,17 +139,21 @@ fn by_year(html: &mut String, report: &Report, words: &Words) {
     let _ = writeln!(html, "<h2>{}</h2>", words.by_year);
     let (mv, dco) = (words.indicator("microscopic_verification"), words.indicator("death_certificate_only"));
     let incidence = words.figure("incidence_wsr", "all");
-    table(html, &[(words.year, ""), (&format!("{mv}, %"), "n"), (&format!("{dco}, %"), "n"), (&incidence, "n")], |html| {
-        for year in years {
-            let _ = writeln!(
-                html,
-                "<tr><td>{year}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-                value(Measure::MicroscopicVerificationPercent, year),
-                value(Measure::DeathCertificateOnlyPercent, year),
-                value(Measure::IncidencePerMillion, year)
-            );
-        }
-    });
+    table(
+        html,
+        &[(words.year, ""), (&format!("{mv}, %"), "n"), (&format!("{dco}, %"), "n"), (&incidence, "n")],
+        |html| {
+            for year in years {
+                let _ = writeln!(
+                    html,
+                    "<tr><td>{year}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+                    value(Measure::MicroscopicVerificationPercent, year),
+                    value(Measure::DeathCertificateOnlyPercent, year),
+                    value(Measure::IncidencePerMillion, year)
+                );
+            }
+        },
+    );
 }
 
 fn table(html: &mut String, head: &[(&str, &str)], body: impl FnOnce(&mut String)) {

@@ -172,11 +172,9 @@ impl Words {
             "microscopic_verification" => {
                 self.choose("Verificación microscópica", "Verificação microscópica", "Microscopic verification")
             }
-            "death_certificate_only" => self.choose(
-                "Solo certificado de defunción",
-                "Somente atestado de óbito",
-                "Death certificate only",
-            ),
+            "death_certificate_only" => {
+                self.choose("Solo certificado de defunción", "Somente atestado de óbito", "Death certificate only")
+            }
             "unknown_stage" => self.choose("Estadio desconocido", "Estádio desconhecido", "Unknown stage"),
             "unspecified" => self.choose(
                 "No especificados, III(f) y XII(b)",
@@ -193,11 +191,9 @@ impl Words {
 
     pub(crate) fn figure(&self, indicator: &str, group: &str) -> String {
         let name = match indicator {
-            "incidence_wsr" => self.choose(
-                "Incidencia 0-14, por millón",
-                "Incidência 0-14, por milhão",
-                "Incidence 0-14, per million",
-            ),
+            "incidence_wsr" => {
+                self.choose("Incidencia 0-14, por millón", "Incidência 0-14, por milhão", "Incidence 0-14, per million")
+            }
             "share" => self.choose("Proporción 0-14, %", "Proporção 0-14, %", "Share 0-14, %"),
             "mi_ratio" => {
                 self.choose("Razón mortalidad:incidencia", "Razão mortalidade:incidência", "Mortality:incidence ratio")
