@@ -5,6 +5,9 @@
 //! Not under criterion: one load is half a minute, and what counts beside its speed is the peak of the resident memory
 //! (`VmHWM` of Linux). The baseline in the same run reads the same file with the same CSV reader and does nothing else.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails is a benchmark that fails")]
+#![expect(clippy::print_stdout, reason = "the figures are what it is for")]
+
 use std::{
     fs::{self, File},
     io::{BufWriter, Write},

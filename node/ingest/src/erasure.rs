@@ -40,7 +40,7 @@ pub enum Removed {
     /// It is done.
     Done {
         /// The batch that remembers it.
-        batch: Batch,
+        batch: Box<Batch>,
         /// Rows or persons that the file names.
         named: u64,
         /// Rows that were erased from earlier batches, files and quarantine alike.
@@ -179,7 +179,7 @@ pub fn remove(
     let part = part(collection, stored, count);
     let record = record(registrar, kind, path, named.sha256, vec![part]);
     let number = batch::next_number(&batch::list(&registrar.data)?);
-    Ok(Removed::Done { batch: unfinished.settle(record, number)?, named: count, rewritten: 0 })
+    Ok(Removed::Done { batch: Box::new(unfinished.settle(record, number)?), named: count, rewritten: 0 })
 }
 
 fn part(collection: &str, stored: String, rows: u64) -> PartRecord {
@@ -265,7 +265,7 @@ pub fn erase(registrar: &Registrar<'_>, path: &Path, report: &mut dyn FnMut(Defe
     // the hash of the file that named them would be a trace of them: it is not kept
     let record = record(registrar, BatchKind::Erasure, Path::new(""), Digest::of(b""), vec![]);
     let number = batch::next_number(&batch::list(&registrar.data)?);
-    Ok(Removed::Done { batch: unfinished.settle(record, number)?, named: count, rewritten })
+    Ok(Removed::Done { batch: Box::new(unfinished.settle(record, number)?), named: count, rewritten })
 }
 
 /// Writes a stored file anew without the rows of `persons`; returns how many went.

@@ -170,6 +170,7 @@ proptest! {
         let numbers = |name: &str, row: usize| match columns.column(name).unwrap() {
             Column::Numbers(numbers) => numbers[row],
             Column::Codes(codes) => u16::from(codes[row]),
+            Column::Amounts(_) => panic!("an amount is neither a group nor a time"),
         };
         let code = |name: &str, row: usize| {
             let Kind::Code(list) = &permitted.table().field(name).unwrap().kind else { panic!("coded") };

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use node_domain::date::PartialDate;
+
 use super::{
     condition::Value,
     name::{Derived, Fate, Name, Owner},
@@ -138,7 +140,7 @@ impl<'c> Subject<'c> {
             ),
             // with one planned end missing the treatment may last longer than the others say
             Derived::PlannedEnd => Value::date(
-                planned().collect::<Option<Vec<_>>>().and_then(|ends| ends.into_iter().max_by_key(|end| end.latest())),
+                planned().collect::<Option<Vec<_>>>().and_then(|ends| ends.into_iter().max_by_key(PartialDate::latest)),
             ),
             Derived::DaysSinceDiagnosis => days(self.context.cases.days_to_extract(facts.diagnosis)),
             Derived::AbandonmentRecorded => Value::yes_no(Some(recorded(&["abandonment"]))),

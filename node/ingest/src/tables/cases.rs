@@ -9,6 +9,7 @@ use crate::{
         endpoint::Endpoint,
         interval::between,
         stage::stage,
+        toronto::Schema,
     },
     quality::evaluate::Findings,
     registry::Row,
@@ -57,7 +58,7 @@ fn one(sheet: &mut Sheet<'_>, cases: &Cases<'_>, case: &Case<'_>, warned: bool) 
         .code("index_cancer", classified.index_cancer_or_other())?;
 
     let value = tumour.some("stage_value");
-    let schema = tumour.some("stage_schema").or_else(|| value.and(classified.toronto).map(|schema| schema.code()));
+    let schema = tumour.some("stage_schema").or_else(|| value.and(classified.toronto).map(Schema::code));
     let tier1 = value.zip(classified.toronto).and_then(|(value, schema)| schema.tier1(value));
     row.code("toronto_schema", schema)?
         .code("toronto_stage", value)?

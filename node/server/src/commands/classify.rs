@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use anyhow::{Context, bail};
 use node_ingest::{
     classification::{Classification, Classified, UNCLASSIFIED},
-    derive::{iccc3, index_cancer::Decisions},
+    derive::{iccc3, index_cancer::Decisions, toronto::Schema},
 };
 use serde_json::json;
 
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Ended> {
             "seer_code": values[3], "seer_ext_code": values[4],
             "index_cancer": classified.index_cancer,
             "index_cancer_decision_needed": classified.index_cancer.is_some_and(|c| classification.decision_needed(c)),
-            "toronto_schema": classified.toronto.map(|schema| schema.code()),
+            "toronto_schema": classified.toronto.map(Schema::code),
             "name": leaf.map(|leaf| json!({ "es": leaf.name_es, "pt": leaf.name_pt, "en": leaf.name_en })),
         }))?;
         return Ok(Ended::Well);
@@ -80,7 +80,7 @@ fn values<'c>(classified: &Classified<'c>) -> [&'c str; 7] {
         leaf.map_or(UNCLASSIFIED, |leaf| leaf.seer_code.as_str()),
         leaf.map_or(UNCLASSIFIED, |leaf| leaf.seer_ext_code.as_str()),
         classified.index_cancer.unwrap_or_default(),
-        classified.toronto.map_or("", |schema| schema.code()),
+        classified.toronto.map_or("", Schema::code),
     ]
 }
 

@@ -72,7 +72,7 @@ fn one_rule(id: &str, ground: &Ground, findings: &Findings, arguments: &QualityA
     for row in &found.rows {
         match &row.origin {
             Some(origin) => {
-                say(format!("{}:{}: {} (batch {})", origin.file, origin.line, row.collection, origin.batch))
+                say(format!("{}:{}: {} (batch {})", origin.file, origin.line, row.collection, origin.batch));
             }
             None => say(row.key.join(" ")),
         }

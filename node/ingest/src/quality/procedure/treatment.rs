@@ -40,12 +40,12 @@ pub fn gap_is_short(cases: &Cases<'_>, event: &Row<'_>, days: i64) -> bool {
     }
     let Some(date) = event.date("event_date") else { return false };
     let ends = [event.date("returned_on"), next_attended(cases, event, &date)];
-    let end = ends.into_iter().flatten().min_by_key(|end| end.latest());
+    let end = ends.into_iter().flatten().min_by_key(PartialDate::latest);
     let end = end.unwrap_or_else(|| PartialDate::from(cases.extract));
     let too_short = date.day_bounds(&end).is_some_and(|(_, most)| most < days);
     let attended = cases.case_of(event).map(|case| {
         let last = case.courses.iter().filter_map(|course| course.date("last_attended_date"));
-        last.max_by_key(|date| date.latest())
+        last.max_by_key(PartialDate::latest)
     });
     let elsewhere =
         attended.flatten().is_some_and(|last| last.surely_different(&date) && event.some("returned_on").is_none());
@@ -56,7 +56,7 @@ pub fn gap_is_short(cases: &Cases<'_>, event: &Row<'_>, days: i64) -> bool {
 fn next_attended(cases: &Cases<'_>, event: &Row<'_>, date: &PartialDate) -> Option<PartialDate> {
     let case = cases.case_of(event)?;
     let starts = case.courses.iter().filter_map(|course| course.date("start_date"));
-    starts.filter(|start| date.is_surely_before(start)).min_by_key(|start| start.earliest())
+    starts.filter(|start| date.is_surely_before(start)).min_by_key(PartialDate::earliest)
 }
 
 /// Whether a death is called treatment-related though the disease was active, or had come back before it.
