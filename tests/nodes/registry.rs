@@ -279,6 +279,22 @@ fn a_report_on_quality_speaks_three_languages_and_fits_on_a_page() {
     assert_eq!(report["rules"].as_array().unwrap().len(), 118);
 }
 
+#[test]
+fn a_load_shows_its_progress_on_a_terminal_and_nothing_in_a_pipe() {
+    let node = Node::new();
+    let rows: String = (0..120_000).map(|n| format!("P{n},2010-01-01,1,MX,MX-JAL,public_task,no\n")).collect();
+    let patients = node.file("patient.csv", &format!("{PATIENTS}{rows}"));
+    let source = format!("patient={patients}");
+    let piped = node.run(&["ingest", "--dry-run", &source]);
+    assert!(piped.stderr.is_empty(), "{}", String::from_utf8_lossy(&piped.stderr));
+    // `script` gives the program a terminal of its own
+    let program = env!("CARGO_BIN_EXE_alianza-under-test");
+    let command = format!("'{program}' --dir '{}' ingest --dry-run '{source}'", node.dir().display());
+    let typed = Command::new("script").args(["-qec", &command, "/dev/null"]).stdin(Stdio::null()).output().unwrap();
+    let seen = String::from_utf8_lossy(&typed.stdout);
+    assert!(seen.contains("patient.csv") && seen.contains('%') && seen.contains("nothing was loaded"), "{seen}");
+}
+
 /// Runs the program where the node's data folder is a file system of its own: `prepare` is a shell script that sets it up.
 fn in_small_world(node: &Node, prepare: &str, arguments: &str) -> Output {
     let data = node.dir().join("data");

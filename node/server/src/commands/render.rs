@@ -115,7 +115,7 @@ fn survival(text: &mut String, study: &Study, cuts: &[u16]) {
     let step = cuts.len().div_ceil(6).max(1);
     let shown: Vec<u16> = cuts.iter().copied().rev().step_by(step).collect::<Vec<_>>().into_iter().rev().collect();
     let header: String = shown.iter().map(|cut| format!("{:>19}", format!("{cut} mo"))).collect();
-    let _ = writeln!(text, "{:<6} {:<12} {:>8}{header}", "node", "group", "persons");
+    let _ = writeln!(text, "{:<6} {:<14} {:>8}{header}", "node", "group", "persons");
     // groups that no country may show would only be rows of bands
     let mut left_out = 0;
     let visible = |group: &GroupKey| {
@@ -135,7 +135,7 @@ fn survival(text: &mut String, study: &Study, cuts: &[u16]) {
                     let band = groups.first().or(answer.groups.first().as_ref()).map(|group| cell(&group.persons));
                     let _ = writeln!(
                         text,
-                        "{:<6} {:<12} {:>8}   nothing but a band",
+                        "{:<6} {:<14} {:>8}   nothing but a band",
                         node.node,
                         "every group",
                         band.unwrap_or_default()
@@ -172,7 +172,7 @@ fn survival(text: &mut String, study: &Study, cuts: &[u16]) {
 }
 
 fn row(text: &mut String, node: &str, group: &SurvivalGroup, shown: &[u16]) {
-    let _ = write!(text, "{node:<6} {:<12} {:>8}", group_name(&group.group), cell(&group.persons));
+    let _ = write!(text, "{node:<6} {:<14} {:>8}", group_name(&group.group), cell(&group.persons));
     for month in shown {
         let cut = group.cuts.iter().find(|cut| cut.month == *month);
         let _ = write!(text, "{:>19}", cut.map(percent).unwrap_or_default());

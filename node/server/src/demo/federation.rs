@@ -77,7 +77,7 @@ impl Federation {
         let (mut homes, mut members, mut listeners) = (Vec::new(), Vec::new(), Vec::new());
         for country in countries {
             let bound = Listeners::bind(any, any)?;
-            let (home, member) = make_node(folder, &country, &bound, &plan.policy)?;
+            let (home, member) = make_node(folder, &country, &bound, plan)?;
             homes.push(home);
             members.push(member);
             listeners.push(bound);
@@ -139,17 +139,20 @@ impl Federation {
     }
 }
 
-fn make_node(folder: &Path, country: &Country, bound: &Listeners, policy: &str) -> anyhow::Result<(Home, Member)> {
+fn make_node(folder: &Path, country: &Country, bound: &Listeners, plan: &Plan) -> anyhow::Result<(Home, Member)> {
     let (peer, people) = (bound.peer.local_addr()?, bound.people.local_addr()?);
     let arguments = NewNode {
         node: country.iso2.to_lowercase().parse()?,
         url: format!("https://{peer}"),
-        operator: "Rehearsal".to_owned(),
+        operator: match plan.data {
+            Data::Synthetic => "Rehearsal with SYNTHETIC data".to_owned(),
+            Data::Wilms | Data::Folder(_) => "Rehearsal".to_owned(),
+        },
         listen: peer,
         people_listen: people,
     };
     let dir = folder.join(arguments.node.as_str());
-    let member = create(&dir, &arguments, policy)?;
+    let member = create(&dir, &arguments, &plan.policy)?;
     let mut home = Home::open(&dir)?;
     home.config.limits.threads = 1; // sixteen nodes share one machine
     Ok((home, member))

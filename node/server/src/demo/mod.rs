@@ -84,6 +84,9 @@ pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<Ended> {
         say_json(&study)?;
     } else {
         say(render::study(&study));
+        if matches!(plan.data, Data::Synthetic) {
+            say("SYNTHETIC data: these figures tell of no country and no child.");
+        }
     }
     if !arguments.once {
         stay(&federation, &study).await?;

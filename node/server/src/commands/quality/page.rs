@@ -61,7 +61,7 @@ fn rules(html: &mut String, report: &Report, words: &Words, language: Language) 
     let (found, silent): (Vec<_>, Vec<_>) = report.rules.iter().partition(|rule| rule.found + rule.held > 0);
     let _ = writeln!(html, "<h2>{}</h2>", words.rules);
     table(html, &head, |html| found.iter().for_each(|rule| row(html, rule)));
-    let _ = writeln!(html, "<details><summary>0: {}</summary>", silent.len());
+    let _ = writeln!(html, "<details><summary>{}</summary>", words.silent(silent.len()));
     table(html, &head, |html| silent.iter().for_each(|rule| row(html, rule)));
     html.push_str("</details>\n");
 }

@@ -167,6 +167,15 @@ impl Words {
         }
     }
 
+    /// The title of the rules that found nothing.
+    pub(crate) fn silent(&self, rules: usize) -> String {
+        match self.language {
+            Language::Es => format!("{rules} reglas sin hallazgos"),
+            Language::Pt => format!("{rules} regras sem achados"),
+            Language::En => format!("{rules} rules without findings"),
+        }
+    }
+
     pub(crate) fn indicator(&self, name: &str) -> &'static str {
         match name {
             "microscopic_verification" => {
