@@ -13,7 +13,7 @@ use node_snapshot::keeping;
 use serde_json::json;
 
 use crate::{
-    cli::{BatchCommand, Ended},
+    cli::{Ended, registry::BatchCommand},
     config::Home,
     operate::{self, Ground},
     terminal::{note, say, say_json},

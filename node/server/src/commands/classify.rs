@@ -10,7 +10,7 @@ use node_ingest::{
 use serde_json::json;
 
 use crate::{
-    cli::{ClassifyArgs, Ended},
+    cli::{Ended, registry::ClassifyArgs},
     commands::quarantine::harmless,
     terminal::{note, say, say_json},
 };

@@ -9,7 +9,7 @@ use node_domain::{
 };
 
 use crate::{
-    cli::{DictionaryCommand, Ended},
+    cli::{Ended, registry::DictionaryCommand},
     terminal::say,
 };
 

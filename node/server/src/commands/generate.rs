@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use node_synthetic::{Plan, Registry, countries, country, founding, plant, write};
 
 use crate::{
-    cli::{Ended, GenerateArgs},
+    cli::{Ended, registry::GenerateArgs},
     terminal::say,
 };
 

@@ -26,7 +26,7 @@ use node_snapshot::durable;
 use serde_json::json;
 
 use crate::{
-    cli::{Ended, IngestArgs},
+    cli::{Ended, registry::IngestArgs},
     config::Home,
     operate::Ground,
     terminal::{note, say, say_json},

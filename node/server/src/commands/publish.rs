@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{render, snapshot::Difference};
 use crate::{
-    cli::{Ended, PublishArgs},
+    cli::{Ended, registry::PublishArgs},
     config::Home,
     operate,
     terminal::{say, say_json},

@@ -24,7 +24,7 @@ use serde_json::json;
 
 use self::words::Words;
 use crate::{
-    cli::{Ended, QualityArgs},
+    cli::{Ended, registry::QualityArgs},
     config::Home,
     operate::Ground,
     terminal::{say, say_json},

@@ -15,7 +15,7 @@ use node_snapshot::durable;
 use serde::Serialize;
 
 use crate::{
-    cli::{Ended, QuarantineCommand},
+    cli::{Ended, registry::QuarantineCommand},
     config::Home,
     operate::Ground,
     terminal::{say, say_json},

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    cli::{Ended, SnapshotCommand},
+    cli::{Ended, registry::SnapshotCommand},
     config::Home,
     terminal::{say, say_json},
 };
