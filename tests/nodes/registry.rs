@@ -113,6 +113,17 @@ fn rows_that_break_an_error_rule_wait_in_quarantine_and_what_belongs_to_them_wai
     let mended = node.file("mended.csv", &format!("{PATIENTS}P2,2011-02-28,2,MX,MX-JAL,public_task,no\n"));
     node.expect(0, &["ingest", &format!("patient={mended}")]);
     assert_eq!(node.cases(), 2);
+    assert!(node.expect(0, &["quarantine", "list"]).contains("No row is held back"));
+}
+
+#[test]
+fn a_bad_row_is_told_once_and_not_again_by_what_belongs_to_it() {
+    let node = Node::new();
+    let patients = node.file("patient.csv", &format!("{PATIENTS}P1,2010-02-01,1,MX,MX-JAL,law,no\n"));
+    let tumours = node.file("tumour.csv", &format!("{TUMOURS}P1,0,2014-01-01,C649,8960,3,7\n"));
+    let printed = node.expect(1, &["ingest", &format!("patient={patients}"), &format!("tumour={tumours}")]);
+    assert!(printed.contains("Refused: 1 error in 2 rows") && !printed.contains("reference"), "{printed}");
+    assert_eq!(node.count("tumour"), 0);
 }
 
 #[test]
@@ -233,7 +244,7 @@ fn a_dry_run_shows_what_would_happen_and_writes_a_mapping_to_start_from() {
     "#;
     let file = node.file("mine.toml", mapping);
     let printed = node.expect(0, &["ingest", "--mapping", &file, &export, "--dry-run"]);
-    assert!(printed.contains("patient.sex: `F` (1 times) is no code; perhaps 2"), "{printed}");
+    assert!(printed.contains("patient.sex: `F` (once) is no code; perhaps 2"), "{printed}");
     assert!(printed.contains("1 held back") && printed.contains("nothing was loaded"), "{printed}");
     let template = fs::read_to_string(node.0.path().join("export.mapping.toml")).unwrap();
     assert!(template.contains("fields.sex"), "{template}");

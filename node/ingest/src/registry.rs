@@ -16,6 +16,7 @@ use node_domain::{
 use crate::{
     batch::{self, Batch, BatchKind, IngestError, stored_at},
     keys::{Key, KeyShape, key_of},
+    quarantine::{self, Held},
     stored::Stored,
 };
 
@@ -29,8 +30,8 @@ pub struct Registry<'d> {
     pub extracted_on: Option<NaiveDate>,
     /// Rows of persons who object, which are in no collection here.
     pub objected: u64,
-    /// Rows held back at load, by quality rule.
-    pub held: BTreeMap<String, u64>,
+    /// Rows held back at load, with the number of their batch, of which no later batch brought one with the same key.
+    pub held: Vec<(u32, Held)>,
     collections: BTreeMap<&'d str, Collection<'d>>,
 }
 
@@ -80,7 +81,6 @@ impl<'d> Registry<'d> {
             drafts.insert(&table.name, Draft::new(table));
         }
         let mut objectors: HashSet<String> = HashSet::new();
-        let mut held = BTreeMap::new();
         for batch in &batches {
             for part in batch.record.files.iter().flat_map(|file| file.parts.iter().map(move |part| (file, part))) {
                 let (file, part) = part;
@@ -97,12 +97,15 @@ impl<'d> Registry<'d> {
                     BatchKind::Erasure => {}
                 }
             }
-            for entry in crate::quarantine::read(batch)? {
-                for reason in entry.reasons {
-                    *held.entry(reason.rule).or_default() += 1;
+            for held in quarantine::read(batch)? {
+                if let Some((draft, key)) = drafts.get_mut(held.collection.as_str()).zip(quarantine::unhex(&held.key)) {
+                    draft.held.insert(key, (batch.number, held));
                 }
             }
         }
+        let mut held: Vec<(u32, Held)> =
+            drafts.values_mut().flat_map(|draft| draft.held.drain().map(|(_, held)| held)).collect();
+        held.sort_by(|a, b| (a.0, &a.1.file, a.1.line).cmp(&(b.0, &b.1.file, b.1.line)));
         let mut collections: BTreeMap<&str, Collection<'_>> =
             drafts.into_iter().map(|(name, draft)| (name, draft.finish())).collect();
         if let Some(patients) = collections.get("patient") {
@@ -256,11 +259,20 @@ struct Draft<'d> {
     files: Vec<StoredFile>,
     rows: Vec<Option<(u32, u32)>>,
     places: HashMap<Key, u32>,
+    /// Rows held back so far, by key; one that was mended and loaded again is held no more.
+    held: HashMap<Key, (u32, Held)>,
 }
 
 impl<'d> Draft<'d> {
     fn new(table: &'d Table) -> Self {
-        Self { table, shape: KeyShape::of(table), files: Vec::new(), rows: Vec::new(), places: HashMap::new() }
+        Self {
+            table,
+            shape: KeyShape::of(table),
+            files: Vec::new(),
+            rows: Vec::new(),
+            places: HashMap::new(),
+            held: HashMap::new(),
+        }
     }
 
     fn key(&self, rows: &Stored, row: usize) -> Key {
@@ -271,6 +283,7 @@ impl<'d> Draft<'d> {
         let file = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
         for row in 0..rows.rows() {
             let key = self.key(&rows, row);
+            self.held.remove(&key);
             let here = (file, u32::try_from(row).unwrap_or(u32::MAX));
             let next = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
             let place = *self.places.entry(key).or_insert(next);

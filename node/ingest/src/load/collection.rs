@@ -162,7 +162,11 @@ impl<'l> Collections<'l> {
             }
         }
         if refused {
-            return Ok(());
+            // what belongs to this row is not told that it does not exist: it does, and what is wrong with it was said
+            strip(table, row, self.registrar.key, &mut self.stored);
+            let key = key_of(state.shape.primary.iter().map(|at| self.stored.value(*at)));
+            let entry = Entry { key, place: Place { file: part.file, line }, content: 0 };
+            return state.held.push(entry).map_err(at(&self.folder));
         }
         let by_constraint = self.found.len();
         state.rules.evaluate(row, &mut self.found);

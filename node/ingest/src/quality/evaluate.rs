@@ -79,11 +79,8 @@ pub fn evaluate(rules: &Rules, cases: &Cases<'_>) -> Findings {
     let registry = cases.registry;
     let mut findings = Findings { measured: aggregate::measure(cases), ..Findings::default() };
     for rule in &rules.rules {
-        let mut found = RuleFindings {
-            rule: rule.id.clone(),
-            held: registry.held.get(&rule.id).copied().unwrap_or(0),
-            ..RuleFindings::default()
-        };
+        let mut found =
+            RuleFindings { rule: rule.id.clone(), held: held_by(registry, &rule.id), ..RuleFindings::default() };
         let mut rows: Vec<Row<'_>> = Vec::new();
         for check in &rule.checks {
             match check {
@@ -129,6 +126,11 @@ pub fn evaluate(rules: &Rules, cases: &Cases<'_>) -> Findings {
         findings.rules.push(found);
     }
     findings
+}
+
+/// Rows held back at load because of a rule.
+fn held_by(registry: &Registry<'_>, rule: &str) -> u64 {
+    registry.held.iter().filter(|(_, held)| held.reasons.iter().any(|reason| reason.rule == rule)).count() as u64
 }
 
 fn subject_breaks<'c>(check: &Check, subject: &Subject<'c>) -> bool {

@@ -145,7 +145,8 @@ fn tell(outcome: &Outcome, problems: &Problems, seconds: f64) -> Ended {
         }
         Outcome::Refused { defects, records, .. } => {
             say(format!(
-                "Refused: {defects} errors in {records} rows ({}). Nothing was loaded; mend the files and load them again.",
+                "Refused: {defects} error{} in {records} rows ({}). Nothing was loaded; mend the files and load them again.",
+                if *defects == 1 { "" } else { "s" },
                 problems.rules()
             ));
             return Ended::Found;
@@ -266,7 +267,8 @@ fn write_template(
         for (value, code) in &field.values {
             let nearest =
                 code.nearest.as_deref().map_or_else(|| "no code is like it".to_owned(), |c| format!("perhaps {c}"));
-            say(format!("{place}: `{value}` ({} times) is no code; {nearest}", code.count));
+            let times = if code.count == 1 { "once".to_owned() } else { format!("{} times", code.count) };
+            say(format!("{place}: `{value}` ({times}) is no code; {nearest}"));
         }
     }
     let unread: Vec<String> = report.unread.values().flatten().cloned().collect();

@@ -5,10 +5,8 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::Context;
 use node_domain::language::Language;
 use node_ingest::{
-    batch,
     derivation::judge,
     quality::rule::{Effect, Rules},
-    quarantine,
     registry::Registry,
 };
 use node_snapshot::durable;
@@ -58,23 +56,21 @@ pub(crate) fn run(dir: &Path, command: QuarantineCommand) -> anyhow::Result<Ende
 }
 
 fn lines(home: &Home, ground: &Ground) -> anyhow::Result<Vec<Line>> {
+    let registry = Registry::open(&home.data(), &ground.dictionary)?;
     let mut lines = Vec::new();
-    for batch in batch::in_force(&home.data())? {
-        for held in quarantine::read(&batch)? {
-            for reason in held.reasons {
-                lines.push(Line {
-                    batch: batch.number,
-                    file: held.file.clone(),
-                    line: held.line,
-                    collection: held.collection.clone(),
-                    rule: reason.rule,
-                    field: reason.field.unwrap_or_default(),
-                    found_at: "load",
-                });
-            }
+    for (batch, held) in &registry.held {
+        for reason in &held.reasons {
+            lines.push(Line {
+                batch: *batch,
+                file: held.file.clone(),
+                line: held.line,
+                collection: held.collection.clone(),
+                rule: reason.rule.clone(),
+                field: reason.field.clone().unwrap_or_default(),
+                found_at: "load",
+            });
         }
     }
-    let registry = Registry::open(&home.data(), &ground.dictionary)?;
     for found in judge(&registry, &ground.means()).rules {
         let excludes = ground.rules.rule(&found.rule).filter(|rule| rule.effect == Effect::Exclude);
         let Some(rule) = excludes else { continue };
