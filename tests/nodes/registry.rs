@@ -187,6 +187,8 @@ fn what_is_erased_leaves_no_trace_and_does_not_come_back() {
     assert!(printed.contains("finds no trace"), "{printed}");
     assert!(node.cases() < before);
     assert_eq!(node.json(&["snapshot", "list", "--json"]).as_array().unwrap().len(), 1, "former snapshots are gone");
+    let nobody = node.file("nobody.csv", "patient_id\nSAMPLE-999\n");
+    assert!(node.expect(1, &["batch", "erase", &nobody, "--for-ever"]).contains("misspellings"));
     // the old files do not bring them back
     let patients = node.count("patient");
     let again: Vec<String> =

@@ -171,6 +171,9 @@ pub enum IngestError {
     /// Another load or publication is running.
     #[error("another load or publication is running on this node: wait until it has ended")]
     Locked,
+    /// An erasure was begun and did not end.
+    #[error("an erasure was begun and did not end: run `alianza batch erase` with the same file again")]
+    Erasing,
     /// No such batch.
     #[error("there is no batch {0}: `alianza batch list` shows them")]
     NoBatch(u32),

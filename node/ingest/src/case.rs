@@ -90,8 +90,8 @@ pub struct Facts<'r> {
     pub age_band: Option<&'static str>,
     /// Start of the first course.
     pub first_treatment: Option<PartialDate>,
-    /// Whether there is any course of treatment but watching.
-    pub treated: bool,
+    /// Whether there is any course of treatment but watching; `None` where the registry holds no courses at all.
+    pub treated: Option<bool>,
     /// Whether curative treatment was offered; `None` where nothing tells.
     pub curative: Option<bool>,
     /// The four pathway intervals.
@@ -126,6 +126,7 @@ impl<'r> Cases<'r> {
         let courses = by_tumour(registry, "course", "start_date");
         let events = by_tumour(registry, "event", "event_date");
         let fates = fates(registry);
+        let holds_courses = registry.count("course") > 0;
         let mut cases = Vec::new();
         for tumour in registry.rows("tumour") {
             let id = tumour.value("patient_id");
@@ -136,8 +137,14 @@ impl<'r> Cases<'r> {
             let key = (id, tumour.value("tumour_seq"));
             let own = |rows: &HashMap<_, Vec<Row<'r>>>| rows.get(&key).cloned().unwrap_or_default();
             let (courses, events) = (own(&courses), own(&events));
-            let gathered =
-                Gathered { patient: *patient, tumour, courses: &courses, events: &events, fate: fates.get(id) };
+            let gathered = Gathered {
+                patient: *patient,
+                tumour,
+                courses: &courses,
+                events: &events,
+                fate: fates.get(id),
+                holds_courses,
+            };
             let facts = gathered.facts(classification, extract);
             cases.push(Case { patient: *patient, tumour, courses, events, facts });
         }
@@ -157,6 +164,17 @@ impl<'r> Cases<'r> {
                 waiting.insert(name, orphans);
             }
         }
+        for name in ["follow_up", "febrile_episode", "deterioration", "referral"] {
+            let orphans = registry.rows(name).filter(|row| !patients.contains_key(row.value("patient_id"))).count();
+            if orphans > 0 {
+                waiting.insert(name, orphans as u64);
+            }
+        }
+        let belongs = |row: &Row<'_>| by_key.contains_key(&(row.value("patient_id"), row.value("tumour_seq")));
+        let doses = registry.rows("administration").filter(|row| !belongs(row)).count();
+        if doses > 0 {
+            waiting.insert("administration", doses as u64);
+        }
         let facilities = registry.rows("facility").map(|row| (row.value("facility_id"), row)).collect();
         Self { registry, classification, extract, cases, patients, facilities, fates, waiting, by_key }
     }
@@ -165,6 +183,14 @@ impl<'r> Cases<'r> {
     #[must_use]
     pub fn case_of(&self, row: &Row<'_>) -> Option<&Case<'r>> {
         self.by_key.get(&(row.value("patient_id"), row.value("tumour_seq"))).map(|at| &self.cases[*at])
+    }
+
+    /// The tumours of a patient, by sequence.
+    #[must_use]
+    pub fn of_patient(&self, id: &str) -> &[Case<'r>] {
+        let from = self.cases.partition_point(|case| case.patient.value("patient_id") < id);
+        let until = self.cases.partition_point(|case| case.patient.value("patient_id") <= id);
+        &self.cases[from..until]
     }
 
     /// What became of a case's patient.
@@ -217,6 +243,9 @@ fn fates<'r>(registry: &'r Registry<'r>) -> HashMap<&'r str, Fate<'r>> {
     let mut fates: HashMap<&'r str, Fate<'r>> = HashMap::new();
     let latest_day = |date: Option<PartialDate>| date.and_then(|date| date.latest());
     for row in registry.rows("follow_up") {
+        if registry.fate_in_doubt.contains(row.value("patient_id")) {
+            continue;
+        }
         let fate = fates.entry(row.value("patient_id")).or_insert(Fate {
             latest: row,
             last_contact: None,
@@ -261,6 +290,7 @@ struct Gathered<'g, 'r> {
     courses: &'g [Row<'r>],
     events: &'g [Row<'r>],
     fate: Option<&'g Fate<'r>>,
+    holds_courses: bool,
 }
 
 impl<'r> Gathered<'_, 'r> {
@@ -282,7 +312,7 @@ impl<'r> Gathered<'_, 'r> {
         );
         let treatments = || self.courses.iter().filter(|course| course.value("modality") != "observation");
         let first_treatment = treatments().find_map(|course| course.date("start_date"));
-        let treated = treatments().next().is_some();
+        let treated = self.holds_courses.then(|| treatments().next().is_some());
         let death_certificate_only = tumour.value("basis") == "0";
         let abandonment = self.abandonment(extract);
         let course = self.endpoint_course(diagnosis, death_certificate_only, &abandonment);
@@ -318,7 +348,7 @@ impl<'r> Gathered<'_, 'r> {
                 last_contact: self.fate.and_then(|fate| fate.last_day),
             }),
             treatment_related_death: treatment_death::treatment_related(&Death {
-                treatment_started: Some(treated),
+                treatment_started: treated,
                 dead: self.fate.and_then(Fate::vital),
                 cause: death.and_then(|fate| fate.death_row?.some("death_cause_category")),
                 active_disease: death.and_then(|fate| fate.death_row?.answer("active_disease_at_death")),

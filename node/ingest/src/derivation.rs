@@ -16,6 +16,7 @@ use crate::{
     case::Cases,
     classification::Classification,
     derive::iccc3,
+    erasure,
     pseudonym::PseudonymKey,
     quality::{
         evaluate::{Findings, evaluate},
@@ -52,6 +53,7 @@ pub struct Derived<'d> {
 /// # Errors
 /// Where a stored file is damaged.
 pub fn derive<'m>(data: &Path, means: &Means<'m>) -> Result<Derived<'m>, IngestError> {
+    erasure::none_under_way(data)?;
     let mut registry = Registry::open(data, means.dictionary)?;
     let findings = judge(&registry, means);
     registry.exclude(&findings.excluded);

@@ -7,6 +7,7 @@ use std::{
 };
 
 use node_domain::{dictionary::Table, digest::Digest};
+use node_snapshot::durable;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -20,12 +21,15 @@ use crate::{
     pseudonym::Pseudonym,
     quarantine::{self, Quarantine},
     reader::{self, Listener, Progress, Reading},
+    registry::person_columns,
     row::RowBuffer,
     stored::{Stored, Writer},
 };
 
 /// The file that remembers erased persons, each as a hash that leads nowhere.
 const TOMBSTONES: &str = "erased.json";
+/// There while an erasure is under way: nothing is published then.
+const UNDER_WAY: &str = "erasing";
 
 /// What remembers erased persons.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -43,6 +47,8 @@ pub enum Removed {
         batch: Box<Batch>,
         /// Rows or persons that the file names.
         named: u64,
+        /// Of persons to be erased those of whom nothing was found: perhaps their identifiers are misspelt.
+        unknown: u64,
         /// Rows that were erased from earlier batches, files and quarantine alike.
         rewritten: u64,
     },
@@ -179,7 +185,7 @@ pub fn remove(
     let part = part(collection, stored, count);
     let record = record(registrar, kind, path, named.sha256, vec![part]);
     let number = batch::next_number(&batch::list(&registrar.data)?);
-    Ok(Removed::Done { batch: Box::new(unfinished.settle(record, number)?), named: count, rewritten: 0 })
+    Ok(Removed::Done { batch: Box::new(unfinished.settle(record, number)?), named: count, unknown: 0, rewritten: 0 })
 }
 
 fn part(collection: &str, stored: String, rows: u64) -> PartRecord {
@@ -227,10 +233,13 @@ pub fn erase(registrar: &Registrar<'_>, path: &Path, report: &mut dyn FnMut(Defe
     if named.defects > 0 {
         return Ok(Removed::Refused { defects: named.defects });
     }
-    let persons: HashSet<String> = named.rows.iter().map(|row| row.value(0).to_owned()).collect();
-    // first of all they are remembered, so that no load brings them back while batches are rewritten
+    let patients: HashSet<String> = named.rows.iter().map(|row| row.value(0).to_owned()).collect();
+    let Traced { persons, found } = trace(registrar, &patients)?;
+    let under_way = registrar.data.join(UNDER_WAY);
+    durable::replace(&under_way, b"").map_err(at(&under_way))?;
+    // first of all they are remembered, so that no load brings them back while batches are rewritten; but not misspelt ones
     let mut erased = read_erased(&registrar.data)?;
-    erased.tombstones.extend(persons.iter().map(|person| registrar.key.tombstone(person)));
+    erased.tombstones.extend(found.iter().map(|person| registrar.key.tombstone(person)));
     erased.tombstones.sort();
     erased.tombstones.dedup();
     write_json(&registrar.data.join(TOMBSTONES), &erased)?;
@@ -265,12 +274,56 @@ pub fn erase(registrar: &Registrar<'_>, path: &Path, report: &mut dyn FnMut(Defe
     // the hash of the file that named them would be a trace of them: it is not kept
     let record = record(registrar, BatchKind::Erasure, Path::new(""), Digest::of(b""), vec![]);
     let number = batch::next_number(&batch::list(&registrar.data)?);
-    Ok(Removed::Done { batch: Box::new(unfinished.settle(record, number)?), named: count, rewritten })
+    let batch = Box::new(unfinished.settle(record, number)?);
+    fs::remove_file(&under_way).map_err(at(&under_way))?;
+    let unknown = patients.iter().filter(|patient| !found.contains(*patient)).count() as u64;
+    Ok(Removed::Done { batch, named: count, unknown, rewritten })
+}
+
+/// Refuses while an erasure is under way.
+///
+/// # Errors
+/// [`IngestError::Erasing`].
+pub fn none_under_way(data: &Path) -> Result<(), IngestError> {
+    if data.join(UNDER_WAY).exists() { Err(IngestError::Erasing) } else { Ok(()) }
+}
+
+/// What is known of persons to be erased.
+struct Traced {
+    /// The patients, and the cases that were said to be them in any session.
+    persons: HashSet<String>,
+    /// Of these, whom some batch names, or an earlier erasure.
+    found: HashSet<String>,
+}
+
+fn trace(registrar: &Registrar<'_>, patients: &HashSet<String>) -> Result<Traced, IngestError> {
+    let mut traced = Traced { persons: patients.clone(), found: HashSet::new() };
+    let known = tombstones(&registrar.data)?;
+    traced.found.extend(patients.iter().filter(|person| known.contains(&registrar.key.tombstone(person))).cloned());
+    for batch in batch::list(&registrar.data)? {
+        for part in batch.record.files.iter().flat_map(|file| &file.parts) {
+            let Some(table) = registrar.dictionary.collection(&part.collection) else { continue };
+            let Some(patient) = table.position("patient_id") else { continue };
+            let path = batch.place.join(&part.stored);
+            let names: Vec<String> = person_columns(table).iter().map(|at| table.fields[*at].name.clone()).collect();
+            let stored = Stored::open_columns(&path, table, &names).map_err(stored_at(&path))?;
+            for row in (0..stored.rows()).filter(|row| patients.contains(stored.value(*row, patient))) {
+                for at in person_columns(table) {
+                    let person = Some(stored.value(row, at)).filter(|person| !person.is_empty());
+                    traced.persons.extend(person.map(str::to_owned));
+                    traced.found.extend(person.map(str::to_owned));
+                }
+            }
+        }
+        let held = quarantine::read(&batch)?.into_iter().filter_map(|held| held.person);
+        traced.found.extend(held.filter(|person| patients.contains(person)));
+    }
+    Ok(traced)
 }
 
 /// Writes a stored file anew without the rows of `persons`; returns how many went.
 fn rewrite(path: &Path, scratch: &Path, table: &Table, persons: &HashSet<String>) -> Result<u64, IngestError> {
-    let identifiers: Vec<usize> = ["patient_id", "case_id"].iter().filter_map(|name| table.position(name)).collect();
+    let identifiers = person_columns(table);
     if identifiers.is_empty() {
         return Ok(0);
     }
@@ -298,28 +351,34 @@ fn replace(from: &Path, to: &Path) -> Result<(), IngestError> {
     fs::File::open(&folder).and_then(|folder| folder.sync_all()).map_err(at(&folder))
 }
 
-/// Looks through every file of the data folder for traces of a person: the stored text and the raw bytes. Returns the files that
-/// hold one.
+/// A shorter identifier than this is found in any file by chance, so only its pseudonym is looked for.
+const SHORTEST: usize = 6;
+
+/// Looks through the data folder for traces of persons: the columns of every stored file, and the bytes of every file. Returns the
+/// files that hold one. Snapshots hold no identifiers; those from before an erasure must be deleted.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn traces(data: &Path, registrar: &Registrar<'_>, identifiers: &[String]) -> Result<Vec<PathBuf>, IngestError> {
-    let mut wanted: Vec<String> = identifiers.to_vec();
-    wanted.extend(identifiers.iter().map(|identifier| registrar.key.pseudonym(identifier)));
+pub fn traces(registrar: &Registrar<'_>, identifiers: &[String]) -> Result<Vec<PathBuf>, IngestError> {
+    let data = &registrar.data;
+    let long = identifiers.iter().filter(|identifier| identifier.len() >= SHORTEST).cloned();
+    let pseudonyms = identifiers.iter().flat_map(|identifier| {
+        [registrar.key.pseudonym(identifier), registrar.key.pseudonym(&format!("case {identifier}"))]
+    });
+    let wanted: HashSet<String> = long.chain(pseudonyms).collect();
     let mut found = Vec::new();
     for batch in batch::list(data)? {
         for part in batch.record.files.iter().flat_map(|file| &file.parts) {
             let Some(table) = registrar.dictionary.collection(&part.collection) else { continue };
             let path = batch.place.join(&part.stored);
             let stored = Stored::open(&path, table).map_err(stored_at(&path))?;
-            let holds = (0..stored.rows())
-                .any(|row| (0..table.fields.len()).any(|at| wanted.iter().any(|text| text == stored.value(row, at))));
-            if holds {
+            let holds = |row: usize| (0..table.fields.len()).any(|at| wanted.contains(stored.value(row, at)));
+            if (0..stored.rows()).any(holds) {
                 found.push(path);
             }
         }
     }
-    let mut folders = vec![data.to_owned()];
+    let mut folders = vec![data.clone()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).map_err(at(&folder))? {
             let path = entry.map_err(at(&folder))?.path();

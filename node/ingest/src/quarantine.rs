@@ -28,6 +28,12 @@ pub struct Held {
     /// Pseudonym of the person, so that an erasure finds it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub person: Option<String>,
+    /// Whether it says that the person objects: that holds although the row does not count.
+    #[serde(default)]
+    pub objects: bool,
+    /// Whether it tells of the person's death: what became of them is not known then.
+    #[serde(default)]
+    pub tells_of_death: bool,
     /// The rules that it breaks.
     pub reasons: Vec<Reason>,
 }

@@ -223,7 +223,10 @@ impl Records<'_> {
         for (at, name) in names.iter().enumerate() {
             if !name.is_empty() && names[..at].contains(name) {
                 usable = false;
-                self.say(1, Some(name), Rule::ColumnRepeated, "keep one of the two columns");
+                // what is no field of ours may be a value of a file without a header: it is told by its number
+                let known = self.dictionary.collections().any(|table| table.field(name).is_some());
+                let told = if known { name.clone() } else { format!("column {}", at + 1) };
+                self.say(1, Some(&told), Rule::ColumnRepeated, "keep one of the two columns");
             }
         }
         usable.then_some(names)

@@ -26,12 +26,14 @@ pub struct Registry<'d> {
     pub dictionary: &'d Dictionary,
     /// The batches that they come from, in order.
     pub batches: Vec<Digest>,
-    /// The latest day on which files were taken from their source; `None` where nothing was loaded.
+    /// The latest day on which loaded files were taken from their source; `None` where nothing was loaded.
     pub extracted_on: Option<NaiveDate>,
     /// Rows of persons who object, which are in no collection here.
     pub objected: u64,
     /// Rows held back at load, with the number of their batch, of which no later batch brought one with the same key.
     pub held: Vec<(u32, Held)>,
+    /// Patients of whom a row that tells of their death is held back or left out: what became of them is not known.
+    pub fate_in_doubt: HashSet<String>,
     collections: BTreeMap<&'d str, Collection<'d>>,
 }
 
@@ -46,6 +48,7 @@ pub struct Collection<'d> {
 
 struct StoredFile {
     batch: u32,
+    extracted_on: NaiveDate,
     source: String,
     rows: Stored,
 }
@@ -88,7 +91,12 @@ impl<'d> Registry<'d> {
                 let path = batch.place.join(&part.stored);
                 let rows = Stored::open(&path, draft.table).map_err(stored_at(&path))?;
                 match batch.record.kind {
-                    BatchKind::Load => draft.add(batch.number, &file.source, rows),
+                    BatchKind::Load => {
+                        // an objection in any batch in force holds, whatever a later row says: only taking the batch out of
+                        // force ends it
+                        objectors.extend(persons_where(draft.table, &rows, "objection", "yes"));
+                        draft.add(batch, &file.source, rows);
+                    }
                     BatchKind::Removal => draft.remove(&rows),
                     BatchKind::Objection => {
                         let position = draft.table.position("patient_id").unwrap_or(0);
@@ -108,10 +116,15 @@ impl<'d> Registry<'d> {
         held.sort_by(|a, b| (a.0, &a.1.file, a.1.line).cmp(&(b.0, &b.1.file, b.1.line)));
         let mut collections: BTreeMap<&str, Collection<'_>> =
             drafts.into_iter().map(|(name, draft)| (name, draft.finish())).collect();
-        if let Some(patients) = collections.get("patient") {
-            let rows = (0..patients.rows.len()).map(|index| Row { collection: patients, index });
-            let objecting = rows.filter(|row| row.value("objection") == "yes");
-            objectors.extend(objecting.map(|row| row.value("patient_id").to_owned()));
+        // a row held back for another reason objects all the same, and may tell of a death
+        let person = |(_, held): &(u32, Held)| held.person.clone();
+        objectors.extend(held.iter().filter(|(_, held)| held.objects).filter_map(person));
+        let fate_in_doubt = held.iter().filter(|(_, held)| held.tells_of_death).filter_map(person).collect();
+        if let Some(discussions) = collections.get("case_discussion") {
+            let rows = (0..discussions.rows.len()).map(|index| Row { collection: discussions, index });
+            let theirs = rows.filter(|row| objectors.contains(row.value("patient_id")));
+            let cases: Vec<String> = theirs.map(|row| row.value("case_id").to_owned()).collect();
+            objectors.extend(cases);
         }
         let mut objected = 0;
         for collection in collections.values_mut() {
@@ -120,9 +133,10 @@ impl<'d> Registry<'d> {
         Ok(Self {
             dictionary,
             batches: batches.iter().map(|batch| batch.record.batch).collect(),
-            extracted_on: batches.iter().map(extract_of).max(),
+            extracted_on: batches.iter().filter(|batch| batch.record.kind == BatchKind::Load).map(extract_of).max(),
             objected,
             held,
+            fate_in_doubt,
             collections,
         })
     }
@@ -148,6 +162,11 @@ impl<'d> Registry<'d> {
 
     /// Leaves rows out, by collection and number.
     pub fn exclude(&mut self, excluded: &BTreeMap<String, HashSet<usize>>) {
+        if let (Some(rows), Some(contacts)) = (excluded.get("follow_up"), self.collections.get("follow_up")) {
+            let told = rows.iter().map(|index| Row { collection: contacts, index: *index });
+            let told = told.filter(|row| row.value("vital_status") == "0");
+            self.fate_in_doubt.extend(told.map(|row| row.value("patient_id").to_owned()));
+        }
         for (name, rows) in excluded {
             if let Some(collection) = self.collections.get_mut(name.as_str()) {
                 let mut index = 0;
@@ -160,18 +179,33 @@ impl<'d> Registry<'d> {
     }
 }
 
+/// The columns of a table that name persons: patients, and cases discussed.
+pub(crate) fn person_columns(table: &Table) -> Vec<usize> {
+    ["patient_id", "case_id"].iter().filter_map(|name| table.position(name)).collect()
+}
+
+/// The persons of the rows in which a field has a value.
+fn persons_where(table: &Table, rows: &Stored, field: &str, value: &str) -> Vec<String> {
+    let Some((person, field)) = table.position("patient_id").zip(table.position(field)) else { return Vec::new() };
+    let holding = (0..rows.rows()).filter(|row| rows.value(*row, field) == value);
+    holding.map(|row| rows.value(row, person).to_owned()).collect()
+}
+
 fn extract_of(batch: &Batch) -> NaiveDate {
     batch.record.extracted_on
 }
 
 impl<'d> Collection<'d> {
     fn leave_out(&mut self, persons: &HashSet<String>) -> u64 {
-        let Some(position) = self.table.position("patient_id").filter(|_| !persons.is_empty()) else { return 0 };
+        let positions = person_columns(self.table);
+        if positions.is_empty() || persons.is_empty() {
+            return 0;
+        }
         let before = self.rows.len();
         let files = &self.files;
         self.rows.retain(|(file, row)| {
-            let person = files[*file as usize].rows.value(*row as usize, position);
-            !persons.contains(person)
+            let value = |position: &usize| files[*file as usize].rows.value(*row as usize, *position);
+            !positions.iter().any(|position| persons.contains(value(position)))
         });
         (before - self.rows.len()) as u64
     }
@@ -245,6 +279,13 @@ impl<'r> Row<'r> {
         Origin { batch: stored.batch, file: stored.source.clone(), line: stored.rows.line(row as usize) }
     }
 
+    /// The day on which its file was taken from the source.
+    #[must_use]
+    pub fn extracted_on(&self) -> NaiveDate {
+        let (file, _) = self.collection.rows[self.index];
+        self.collection.files[file as usize].extracted_on
+    }
+
     /// The values of its primary key.
     #[must_use]
     pub fn key(&self) -> Vec<&'r str> {
@@ -279,7 +320,7 @@ impl<'d> Draft<'d> {
         key_of(self.shape.primary.iter().map(|position| rows.value(row, *position)))
     }
 
-    fn add(&mut self, batch: u32, source: &str, rows: Stored) {
+    fn add(&mut self, batch: &Batch, source: &str, rows: Stored) {
         let file = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
         for row in 0..rows.rows() {
             let key = self.key(&rows, row);
@@ -292,7 +333,8 @@ impl<'d> Draft<'d> {
                 None => self.rows.push(Some(here)),
             }
         }
-        self.files.push(StoredFile { batch, source: source.to_owned(), rows });
+        let extracted_on = batch.record.extracted_on;
+        self.files.push(StoredFile { batch: batch.number, extracted_on, source: source.to_owned(), rows });
     }
 
     fn remove(&mut self, rows: &Stored) {

@@ -7,9 +7,9 @@ use serde::Serialize;
 use strsim::{jaro_winkler, normalized_damerau_levenshtein};
 
 /// More different values than this are no codes.
-const MOST: usize = 500;
+const MOST: usize = 50;
 /// Longer values are no codes.
-const LONGEST: usize = 40;
+const LONGEST: usize = 24;
 /// How alike two texts must be, from 0 to 1.
 const ALIKE: f64 = 0.6;
 
@@ -22,6 +22,8 @@ pub struct UnknownCodes(pub BTreeMap<String, UnknownField>);
 pub struct UnknownField {
     /// Column of the file.
     pub column: String,
+    /// Whether there are too many different values to be codes; then none is told.
+    pub not_codes: bool,
     /// Each value with how often it stands there and the nearest code.
     pub values: BTreeMap<String, UnknownCode>,
 }
@@ -45,7 +47,10 @@ impl UnknownCodes {
         if unknown.column.is_empty() {
             column.unwrap_or(&field.name).clone_into(&mut unknown.column);
         }
-        if unknown.values.len() >= MOST && !unknown.values.contains_key(value) {
+        // so many different values are no codes, perhaps names: none of them is told
+        if unknown.not_codes || (unknown.values.len() >= MOST && !unknown.values.contains_key(value)) {
+            unknown.not_codes = true;
+            unknown.values.clear();
             return;
         }
         let noted = unknown.values.entry(value.to_owned()).or_insert_with(|| UnknownCode {

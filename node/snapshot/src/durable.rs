@@ -42,8 +42,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// What a person is told of an error behind which the file system may stand: what is wrong and what to do. Nothing was changed when
-/// one is told, since everything here is replaced whole or not at all.
+/// What a person is told of an error behind which the file system may stand: what is wrong and what to do.
 #[must_use]
 pub fn trouble(error: &(dyn std::error::Error + 'static)) -> String {
     let mut source = Some(error);
@@ -65,14 +64,10 @@ pub fn trouble(error: &(dyn std::error::Error + 'static)) -> String {
 fn told(kind: io::ErrorKind) -> Option<&'static str> {
     Some(match kind {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "the disk is full: make room and run the command again; nothing was changed"
+            "the disk is full: make room and run the command again"
         }
-        io::ErrorKind::ReadOnlyFilesystem => {
-            "the folder is read-only: mount it for writing and run the command again; nothing was changed"
-        }
-        io::ErrorKind::PermissionDenied => {
-            "permission denied: run the command as the user that owns the node's folder; nothing was changed"
-        }
+        io::ErrorKind::ReadOnlyFilesystem => "the folder is read-only: mount it for writing and run the command again",
+        io::ErrorKind::PermissionDenied => "permission denied: run the command as the user that owns the node's folder",
         io::ErrorKind::NotFound => "no such file or folder",
         io::ErrorKind::IsADirectory => "is a folder, not a file",
         _ => return None,

@@ -145,19 +145,28 @@ pub fn delete(shelf: &Path, kept: &Kept) -> Result<(), KeepingError> {
     if let Some(why) = kept.note.as_ref().and_then(|note| note.pinned.clone()) {
         return Err(KeepingError::Pinned { id: kept.id, why });
     }
-    delete_even_pinned(shelf, kept)
-}
-
-/// Deletes a snapshot also where it is pinned: an erasure must.
-///
-/// # Errors
-/// Where it is in force, or the file system does not let it.
-pub fn delete_even_pinned(shelf: &Path, kept: &Kept) -> Result<(), KeepingError> {
     if kept.in_force {
         return Err(KeepingError::InForce(kept.id));
     }
     let place = shelf::place(shelf, kept.id);
     Ok(fs::remove_dir_all(&place).map_err(at(&place))?)
+}
+
+/// Deletes every folder but the snapshot in force: pinned, damaged and unfinished ones too. An erasure must. Returns how many went.
+///
+/// # Errors
+/// Where the file system does not let it.
+pub fn sweep(shelf: &Path) -> Result<usize, ShelfError> {
+    let current = shelf::current(shelf)?.map(|id| shelf::place(shelf, id));
+    let mut gone = 0;
+    for entry in fs::read_dir(shelf).map_err(at(shelf))? {
+        let path = entry.map_err(at(shelf))?.path();
+        if path.is_dir() && Some(&path) != current.as_ref() {
+            fs::remove_dir_all(&path).map_err(at(&path))?;
+            gone += 1;
+        }
+    }
+    Ok(gone)
 }
 
 /// The snapshots that may go when the newest `keep` stay: neither in force nor pinned.

@@ -18,6 +18,7 @@ use crate::{
     pseudonym::{Pseudonym, PseudonymKey},
     quality::at_load::{RowFinding, RowRules},
     quarantine::{self, Held, Quarantine},
+    registry::person_columns,
     row::RowBuffer,
     stored::{Stored, Writer},
     suggest::UnknownCodes,
@@ -180,8 +181,9 @@ impl<'l> Collections<'l> {
             }
         }
         strip(table, row, self.registrar.key, &mut self.stored);
-        let person = person_of(table, &self.stored);
-        if person.is_some_and(|person| self.erased.contains(&self.registrar.key.tombstone(person))) {
+        let person = persons_of(table, &self.stored).next();
+        let is_erased = |person: &str| self.erased.contains(&self.registrar.key.tombstone(person));
+        if !self.erased.is_empty() && persons_of(table, &self.stored).any(is_erased) {
             part.record.erased += 1;
             return Ok(());
         }
@@ -202,6 +204,8 @@ impl<'l> Collections<'l> {
                 line,
                 key: quarantine::hex(&key),
                 person: person.map(str::to_owned),
+                objects: says(table, row, "objection", "yes"),
+                tells_of_death: says(table, row, "vital_status", "0"),
                 reasons: rules
                     .map(|(rule, position)| quarantine::Reason {
                         rule: self.registrar.rules.rules[*rule].id.clone(),
@@ -388,12 +392,22 @@ pub(crate) fn strip(table: &Table, row: &RowBuffer, key: &PseudonymKey, stored: 
 /// The pseudonym of an identifier: names are the same however they are spelt.
 #[must_use]
 pub(crate) fn pseudonym(field: &Field, value: &str, key: &PseudonymKey) -> Pseudonym {
-    if field.name == "full_name" { key.pseudonym_of_name(value) } else { key.pseudonym(value) }
+    match field.name.as_str() {
+        "full_name" => key.pseudonym_of_name(value),
+        // a case and a patient with the same number are not the same person
+        "case_id" => key.pseudonym(&format!("case {value}")),
+        _ => key.pseudonym(value),
+    }
 }
 
-fn person_of<'r>(table: &Table, stored: &'r RowBuffer) -> Option<&'r str> {
-    let position = table.position("patient_id")?;
-    Some(stored.value(position)).filter(|person| !person.is_empty())
+/// Whether a row has this value in a field.
+fn says(table: &Table, row: &RowBuffer, field: &str, value: &str) -> bool {
+    table.position(field).is_some_and(|position| row.value(position) == value)
+}
+
+/// The persons that a row names: the patient first, then the case.
+fn persons_of<'r>(table: &Table, stored: &'r RowBuffer) -> impl Iterator<Item = &'r str> {
+    person_columns(table).into_iter().map(|position| stored.value(position)).filter(|person| !person.is_empty())
 }
 
 /// Tells rows of the same key apart; never 0.

@@ -3,7 +3,7 @@
 //! Jensen et al., Cancer Registration: Principles and Methods (IARC 1991), chapters 9 and 11; Segi's world standard population as
 //! modified by Doll (1960), weights 12,000, 10,000 and 9,000 at 0-4, 5-9 and 10-14.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
@@ -51,7 +51,11 @@ struct Tally {
 }
 
 impl Tally {
+    /// Counts a case of the alliance's extract; ages of 20 and over are outside every denominator.
     fn add(&mut self, case: &Case<'_>) {
+        if case.facts.age_band == Some("20+") {
+            return;
+        }
         self.cases += 1;
         match case.tumour.value("basis") {
             "5" | "6" | "7" | "8" => (self.verified, self.known_basis) = (self.verified + 1, self.known_basis + 1),
@@ -143,7 +147,13 @@ pub fn measure(cases: &Cases<'_>) -> Vec<Measured> {
             years.entry(diagnosis.year()).or_default().add(case);
         }
     }
-    for fate in cases.fates.values().filter(|fate| fate.dead) {
+    let counted: HashSet<&str> = cases
+        .cases
+        .iter()
+        .filter(|case| case.facts.age_band != Some("20+"))
+        .map(|case| case.patient.value("patient_id"))
+        .collect();
+    for (_, fate) in cases.fates.iter().filter(|(id, fate)| fate.dead && counted.contains(*id)) {
         all.deaths += 1;
         if let Some(tally) = fate.death.and_then(|death| years.get_mut(&death.year())) {
             tally.deaths += 1;

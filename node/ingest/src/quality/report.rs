@@ -200,7 +200,8 @@ fn comparisons(all: &[Reference], cases: &Cases<'_>, findings: &Findings, countr
         let of = findings.measured.iter().find(|m| m.measure == measure && m.over == PERIOD);
         of.and_then(|m| m.value)
     };
-    let offered = cases.cases.iter().filter(|case| {
+    let children = cases.cases.iter().filter(|case| is_child(case));
+    let offered = children.filter(|case| {
         matches!(case.facts.abandonment.status, Status::None | Status::NeverStarted | Status::Interrupted)
     });
     let abandoned = offered.clone().filter(|case| case.facts.abandonment.status != Status::None).count();
@@ -223,6 +224,12 @@ fn comparisons(all: &[Reference], cases: &Cases<'_>, findings: &Findings, countr
             Some(reference::compare(reference, value?))
         })
         .collect()
+}
+
+/// Whether a case is of the ages 0 to 14 that published figures are about.
+#[must_use]
+pub fn is_child(case: &crate::case::Case<'_>) -> bool {
+    matches!(case.facts.age_band, Some("0" | "1-4" | "5-9" | "10-14"))
 }
 
 /// Deterioration events without limits on escalation.

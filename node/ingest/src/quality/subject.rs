@@ -131,7 +131,7 @@ impl<'c> Subject<'c> {
                 Value::yes_no(facts.classified.toronto.zip(value).and_then(|(schema, value)| schema.metastatic(value)))
             }
             Derived::SurvivalDays => Value::number(facts.overall.map(|overall| overall.days)),
-            Derived::Treated => Value::yes_no(Some(facts.treated)),
+            Derived::Treated => Value::yes_no(facts.treated),
             Derived::FirstTreatment => Value::date(facts.first_treatment),
             Derived::ChemotherapyBeforeSurgery => Value::yes_no(chemotherapy_before_surgery(case)),
             Derived::PalliativeOnly => Value::yes_no(

@@ -25,7 +25,9 @@ pub fn fill_sessions(sheet: &mut Sheet<'_>, cases: &Cases<'_>) -> Result<(), She
     }
     for session in cases.registry.rows("session") {
         let (year, month) = year_and_month(session.date("date"));
+        // a registry that keeps no discussions does not know of none
         let cases_discussed = discussed.get(session.value("session_id")).map_or(0, HashSet::len);
+        let cases_discussed = u16::try_from(cases_discussed).ok().filter(|_| !discussed.is_empty());
         let countries = session.some("countries").map(|list| list.split(';').collect::<BTreeSet<_>>().len());
         sheet
             .row("")
@@ -35,7 +37,7 @@ pub fn fill_sessions(sheet: &mut Sheet<'_>, cases: &Cases<'_>) -> Result<(), She
             .code("status", session.some("status"))?
             .code("host_country", session.some("host_country"))?
             .number("duration_min", session.number::<u16>("duration_min"))?
-            .number("cases", u16::try_from(cases_discussed).ok())?
+            .number("cases", cases_discussed)?
             .number("countries_count", countries.and_then(|count| u16::try_from(count).ok()))?;
     }
     Ok(())

@@ -77,7 +77,7 @@ fn one(sheet: &mut Sheet<'_>, cases: &Cases<'_>, case: &Case<'_>, warned: bool) 
         .number("total_interval_days", facts.intervals.total.days())?;
 
     let abandoned = matches!(facts.abandonment.status, Status::NeverStarted | Status::Interrupted);
-    row.answer("treated", Some(facts.treated))?
+    row.answer("treated", facts.treated)?
         .answer("curative_intent", facts.curative)?
         .code("abandonment", Some(facts.abandonment.status.code()))?;
     if abandoned {

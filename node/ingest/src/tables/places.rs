@@ -30,8 +30,9 @@ pub fn fill_facilities(sheet: &mut Sheet<'_>, cases: &Cases<'_>) -> Result<(), S
             .code("region", cases.region(&facility, "region"))?
             .answer("reference_centre", facility.answer("reference_centre"))?
             .yes_no("active", open)?;
-        for capability in CAPABILITIES {
-            let declared = facility.value("capability").split(';').any(|one| one == capability);
+        // a hospital that declares none at all was perhaps not asked
+        for capability in CAPABILITIES.iter().filter(|_| facility.some("capability").is_some()) {
+            let declared = facility.value("capability").split(';').any(|one| one == *capability);
             row.yes_no(&format!("cap_{}", capability.to_lowercase()), declared)?;
         }
     }

@@ -18,7 +18,8 @@ pub fn fill(sheet: &mut Sheet<'_>, cases: &Cases<'_>) -> Result<(), SheetError> 
     for row in cases.registry.rows("stock_spell") {
         let start = row.date("start_date").and_then(|date| date.day());
         let Some((state, start)) = State::of_code(row.value("state")).zip(start) else { continue };
-        let end = row.date("end_date").and_then(|date| date.latest());
+        // a spell that lasts is known to last up to the day on which its own file was taken from the source
+        let end = row.date("end_date").and_then(|date| date.latest()).or(Some(row.extracted_on()));
         let holding = (row.value("inn"), row.value("form_group"));
         spells.entry(row.value("facility_id")).or_default().entry(holding).or_default().push(Spell {
             state,

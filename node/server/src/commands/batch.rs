@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use node_domain::clock::{Clock, SystemClock};
 use node_ingest::{
-    batch::{self, Batch, BatchKind},
+    batch::{self, Batch, BatchKind, Hold},
     defect::Defect,
     erasure::{self, Removed},
 };
@@ -84,23 +84,25 @@ fn erase(home: &Home, file: &Path, for_ever: bool, by: &str) -> anyhow::Result<E
     let registrar = ground.registrar(by, now);
     let identifiers = identifiers(file)?;
     let removed = erasure::erase(&registrar, file, &mut |defect| say(&defect))?;
-    let Removed::Done { named, rewritten, .. } = removed else { return Ok(tell(&removed, "")) };
-    let shelf = home.snapshots();
+    let Removed::Done { named, unknown, rewritten, .. } = removed else { return Ok(tell(&removed, "")) };
     let published = operate::publish(home, by, now)?;
-    let mut deleted = 0;
-    for kept in keeping::list(&shelf)?.iter().filter(|kept| !kept.in_force) {
-        keeping::delete_even_pinned(&shelf, kept)?;
-        deleted += 1;
-    }
+    let deleted = {
+        let _hold = Hold::take(&home.data())?;
+        keeping::sweep(&home.snapshots())?
+    };
+    let erased = named - unknown;
     say(format!(
-        "{named} patients are erased: {rewritten} rows in earlier batches, {deleted} former snapshots deleted."
+        "{erased} patients are erased: {rewritten} rows in earlier batches, {deleted} former snapshots deleted."
     ));
+    if unknown > 0 {
+        say(format!("{unknown} of the {named} identifiers are of nobody in this registry: look for misspellings."));
+    }
     say(format!("Snapshot {} is in force without them.", published.id.short()));
-    let traces = erasure::traces(&home.data(), &registrar, &identifiers)?;
+    let traces = erasure::traces(&registrar, &identifiers)?;
     if traces.is_empty() {
         say("A search of the data folder finds no trace of them.");
         note("Backups and the source still hold them: erase there too.");
-        return Ok(Ended::Well);
+        return Ok(if unknown > 0 { Ended::Found } else { Ended::Well });
     }
     for path in traces {
         say(format!("{}: still holds a trace", path.display()));

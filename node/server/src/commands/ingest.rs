@@ -37,6 +37,9 @@ static MAPPINGS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../config/mappin
 /// Problems that a dry run shows.
 const FIRST_PROBLEMS: usize = 10;
 
+/// Defects that are listed in JSON.
+const MOST_IN_JSON: usize = 10_000;
+
 /// `ingest`
 pub(crate) fn run(dir: &Path, arguments: &IngestArgs) -> anyhow::Result<Ended> {
     let home = Home::open(dir)?;
@@ -54,7 +57,8 @@ pub(crate) fn run(dir: &Path, arguments: &IngestArgs) -> anyhow::Result<Ended> {
         sources: &sources,
         mapping: mapping.as_ref().map(|(mapping, _)| mapping),
         format,
-        extracted_on: arguments.extracted_on.unwrap_or_else(|| now.date_naive()),
+        // today where the institute is, which late in the day is not the day of UTC
+        extracted_on: arguments.extracted_on.unwrap_or_else(|| now.with_timezone(&chrono::Local).date_naive()),
         dry_run: arguments.dry_run,
     };
     let begun = Instant::now();
@@ -93,7 +97,10 @@ impl Problems {
         let rule = defect.quality.clone().unwrap_or_else(|| defect.rule.to_string());
         *self.by_rule.entry(rule).or_default() += 1;
         if self.as_json {
-            self.all.push(defect);
+            // the count goes on; so many tell enough
+            if self.all.len() < MOST_IN_JSON {
+                self.all.push(defect);
+            }
         } else if !self.dry_run || self.count <= FIRST_PROBLEMS as u64 {
             say(&defect);
         }
@@ -112,7 +119,8 @@ impl Problems {
             "number": report.number,
             "batch": report.record,
             "unread_columns": report.unread,
-            "unknown_codes": report.unknown_codes,
+            "unknown_codes": self.dry_run.then_some(&report.unknown_codes),
+            "defect_count": self.count,
             "unused_resources": report.unused_resources,
             "defects": self.all,
         }))?;
@@ -140,7 +148,10 @@ fn tell(outcome: &Outcome, problems: &Problems, seconds: f64) -> Ended {
     }
     match outcome {
         Outcome::AlreadyLoaded(report) => {
-            say(format!("These files are loaded already, as batch {}; nothing was changed.", report.number));
+            say(format!(
+                "These files are loaded already, as batch {0}; nothing was changed. To load them anew: alianza batch revert {0}",
+                report.number
+            ));
             return Ended::Well;
         }
         Outcome::Refused { defects, records, .. } => {
@@ -230,6 +241,14 @@ fn from_scratch(
 ) -> anyhow::Result<Ended> {
     let Some(source) = sources.first() else { bail!("name a file") };
     let header = header(&source.path, format)?;
+    let looks_like_data = |name: &String| {
+        let digits = name.bytes().filter(u8::is_ascii_digit).count();
+        digits > 0 && digits * 2 >= name.len()
+    };
+    if header.iter().any(looks_like_data) || !header.iter().any(|name| draft::nearest_field(name, dictionary).is_some())
+    {
+        bail!("{}: the first line looks like data, not like names of columns", source.path.display());
+    }
     for column in &header {
         match draft::nearest_field(column, dictionary) {
             Some(place) => say(format!("{column:<30} perhaps {place}")),
@@ -264,6 +283,9 @@ fn write_template(
 ) -> anyhow::Result<()> {
     let Some(mapping) = mapping else { return Ok(()) };
     for (place, field) in &report.unknown_codes.0 {
+        if field.not_codes {
+            say(format!("{place}: the column {} holds too many different values to be codes", field.column));
+        }
         for (value, code) in &field.values {
             let nearest =
                 code.nearest.as_deref().map_or_else(|| "no code is like it".to_owned(), |c| format!("perhaps {c}"));

@@ -3,7 +3,11 @@
 mod page;
 mod words;
 
-use std::{collections::BTreeMap, fmt::Write as _, path::Path};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt::Write as _,
+    path::Path,
+};
 
 use anyhow::{Context, bail};
 use node_domain::language::Language;
@@ -11,9 +15,10 @@ use node_ingest::{
     case::Cases,
     derivation::{extract_of, judge},
     quality::{
+        aggregate,
         evaluate::{Findings, State},
         reference::{self, Comparison},
-        report::Report,
+        report::{Report, is_child},
         rule::Severity,
     },
     registry::Registry,
@@ -34,13 +39,16 @@ use crate::{
 pub(crate) fn run(dir: &Path, arguments: &QualityArgs) -> anyhow::Result<Ended> {
     let home = Home::open(dir)?;
     let ground = Ground::of(&home)?;
-    let registry = Registry::open(&home.data(), &ground.dictionary)?;
+    let mut registry = Registry::open(&home.data(), &ground.dictionary)?;
     let means = ground.means();
-    let findings = judge(&registry, &means);
+    let mut findings = judge(&registry, &means);
     if let Some(id) = &arguments.rule {
         return one_rule(id, &ground, &findings, arguments);
     }
+    // figures are taken without the rows that are left out
+    registry.exclude(&findings.excluded);
     let cases = Cases::of(&registry, means.classification, extract_of(&registry));
+    findings.measured = aggregate::measure(&cases);
     let country = home.config.node.as_str().get(..2).unwrap_or_default().to_uppercase();
     let mut report = Report::of(&ground.rules, &cases, &findings, &country)?;
     report.comparisons.extend(survival_compared(&cases, &country)?);
@@ -88,7 +96,11 @@ fn survival_compared(cases: &Cases<'_>, country: &str) -> anyhow::Result<Vec<Com
     let all = reference::all()?;
     let five_years = |holds: &dyn Fn(&node_ingest::case::Case<'_>) -> bool| {
         let mut ended: BTreeMap<(u16, u8), u32> = BTreeMap::new();
-        for end in cases.cases.iter().filter(|case| holds(case)).filter_map(|case| case.facts.overall) {
+        let mut persons = HashSet::new();
+        let of_children = cases.cases.iter().filter(|case| is_child(case) && holds(case));
+        // of several tumours of a child the first counts
+        let first = of_children.filter(|case| persons.insert(case.patient.value("patient_id")));
+        for end in first.filter_map(|case| case.facts.overall) {
             *ended.entry((end.days, u8::from(end.event != "censored"))).or_default() += 1;
         }
         let times: Vec<TimeCount> =

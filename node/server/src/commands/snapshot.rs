@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
 use node_domain::clock::{Clock, SystemClock};
+use node_ingest::batch::Hold;
 use node_snapshot::{
     keeping::{self, Kept},
     manifest::{Manifest, RuleCount},
@@ -55,11 +56,13 @@ pub(crate) fn run(dir: &Path, command: SnapshotCommand) -> anyhow::Result<Ended>
             say(format!("Snapshot {} is no longer pinned.", kept.id.short()));
         }
         SnapshotCommand::Delete { snapshot } => {
+            let _hold = Hold::take(&home.data())?;
             let kept = keeping::find(&shelf, &snapshot)?;
             keeping::delete(&shelf, &kept)?;
             say(format!("Snapshot {} is deleted.", kept.id.short()));
         }
         SnapshotCommand::Prune { keep } => {
+            let _hold = Hold::take(&home.data())?;
             let all = keeping::list(&shelf)?;
             let go = keeping::superfluous(&all, keep.unwrap_or(home.config.snapshots.keep));
             for kept in &go {

@@ -72,9 +72,9 @@ pub fn second_malignancy_is_missing(cases: &Cases<'_>, event: &Row<'_>) -> bool 
         return false;
     }
     let Some(case) = cases.case_of(event) else { return false };
-    let id = case.patient.value("patient_id");
     let sequence = |case: &Case<'_>| case.tumour.number::<u16>("tumour_seq");
-    let later = |other: &&Case<'_>| other.patient.value("patient_id") == id && sequence(other) > sequence(case);
+    let later = |other: &&Case<'_>| sequence(other) > sequence(case);
     // sequence 0 is a person's only tumour, so the second one is numbered above 1
-    !cases.cases.iter().filter(later).any(|other| sequence(other) > Some(1))
+    let of_patient = cases.of_patient(case.patient.value("patient_id"));
+    !of_patient.iter().filter(later).any(|other| sequence(other) > Some(1))
 }

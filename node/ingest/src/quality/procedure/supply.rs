@@ -12,16 +12,20 @@ type Holding<'c> = (&'c str, &'c str, &'c str);
 struct Dated<'c> {
     row: Row<'c>,
     start: NaiveDate,
+    /// Last day that it surely tells of.
     end: NaiveDate,
+    /// Whether it lasts still.
+    open: bool,
 }
 
 fn holdings<'c>(cases: &Cases<'c>) -> BTreeMap<Holding<'c>, Vec<Dated<'c>>> {
     let mut holdings: BTreeMap<_, Vec<Dated<'c>>> = BTreeMap::new();
     for row in cases.registry.rows("stock_spell") {
         let Some(start) = row.date("start_date").and_then(|date| date.day()) else { continue };
-        let end = row.date("end_date").and_then(|date| date.latest()).unwrap_or(cases.extract);
+        let told = row.date("end_date").and_then(|date| date.earliest());
+        let (end, open) = (told.unwrap_or(cases.extract), told.is_none());
         let holding = (row.value("facility_id"), row.value("inn"), row.value("form_group"));
-        holdings.entry(holding).or_default().push(Dated { row, start, end });
+        holdings.entry(holding).or_default().push(Dated { row, start, end, open });
     }
     for spells in holdings.values_mut() {
         spells.sort_by_key(|spell| (spell.start, spell.end));
@@ -32,14 +36,27 @@ fn holdings<'c>(cases: &Cases<'c>) -> BTreeMap<Holding<'c>, Vec<Dated<'c>>> {
 /// Spells that begin before an earlier one of the same medicine and hospital has ended.
 #[must_use]
 pub fn overlapping<'c>(cases: &Cases<'c>) -> Vec<Row<'c>> {
+    overlaps(cases, |_| true)
+}
+
+/// Of spells that tell of the same day the later one; but of a spell that was never closed and one that followed it, the one that was
+/// not closed: the later one is what became of the stock.
+fn overlaps<'c>(cases: &Cases<'c>, counts: impl Fn(&Dated<'c>) -> bool) -> Vec<Row<'c>> {
     let mut rows = Vec::new();
     for spells in holdings(cases).values() {
-        let mut latest: Option<NaiveDate> = None;
-        for spell in spells {
-            if latest.is_some_and(|latest| spell.start <= latest) {
-                rows.push(spell.row);
+        let mut latest: Option<&Dated<'_>> = None;
+        for spell in spells.iter().filter(|spell| counts(spell)) {
+            match latest {
+                Some(earlier) if earlier.open && earlier.start < spell.start => {
+                    rows.push(earlier.row);
+                    latest = Some(spell);
+                }
+                Some(earlier) if spell.start <= earlier.end => {
+                    rows.push(spell.row);
+                    latest = if spell.end > earlier.end { Some(spell) } else { latest };
+                }
+                _ => latest = Some(spell),
             }
-            latest = latest.max(Some(spell.end));
         }
     }
     rows
@@ -49,17 +66,7 @@ pub fn overlapping<'c>(cases: &Cases<'c>) -> Vec<Row<'c>> {
 /// tells of are not reported, so the sum is never too small.
 #[must_use]
 pub fn days_counted_twice<'c>(cases: &Cases<'c>) -> Vec<Row<'c>> {
-    let mut rows = Vec::new();
-    for spells in holdings(cases).values() {
-        let mut latest: Option<NaiveDate> = None;
-        for spell in spells.iter().filter(|spell| spell.start <= spell.end) {
-            if latest.is_some_and(|latest| spell.start <= latest) {
-                rows.push(spell.row);
-            }
-            latest = latest.max(Some(spell.end));
-        }
-    }
-    rows
+    overlaps(cases, |spell| spell.start <= spell.end)
 }
 
 /// Medicines of a hospital of which more days were observed than lie between the first and the last of them.

@@ -22,6 +22,10 @@ pub fn after_death<'c>(cases: &Cases<'c>) -> Vec<Row<'c>> {
         for row in cases.registry.rows(collection) {
             let fate = cases.fates.get(row.value("patient_id")).filter(|fate| fate.dead);
             let Some(death) = fate.and_then(|fate| fate.death) else { continue };
+            // the row that tells of the death is dated when it was known
+            if collection == "follow_up" && row.value("vital_status") == "0" {
+                continue;
+            }
             let date = |field: &&str| row.date(field).or_else(|| row.time(field).map(|time| time.date()));
             if fields.iter().filter_map(date).any(|date| death.is_surely_before(&date)) {
                 rows.push(row);
@@ -44,7 +48,9 @@ pub fn gap_is_short(cases: &Cases<'_>, event: &Row<'_>, days: i64) -> bool {
     let end = end.unwrap_or_else(|| PartialDate::from(cases.extract));
     let too_short = date.day_bounds(&end).is_some_and(|(_, most)| most < days);
     let attended = cases.case_of(event).map(|case| {
-        let last = case.courses.iter().filter_map(|course| course.date("last_attended_date"));
+        // a course that began after the interruption tells nothing of when it began
+        let before = |course: &&Row<'_>| !course.date("start_date").is_some_and(|start| date.is_surely_before(&start));
+        let last = case.courses.iter().filter(before).filter_map(|course| course.date("last_attended_date"));
         last.max_by_key(PartialDate::latest)
     });
     let elsewhere =
@@ -66,7 +72,7 @@ pub fn toxic_death_with_disease(cases: &Cases<'_>, contact: &Row<'_>) -> bool {
         return false;
     }
     let id = contact.value("patient_id");
-    let of_patient = cases.cases.iter().filter(|case| case.patient.value("patient_id") == id);
+    let of_patient = cases.of_patient(id).iter();
     let came_back = |kind: &str| kind == "relapse" || kind == "progression";
     let relapsed = of_patient.flat_map(|case| &case.events).any(|event| came_back(event.value("event_type")));
     match contact.answer("active_disease_at_death") {
