@@ -330,7 +330,7 @@ fn a_full_disk_and_a_read_only_folder_leave_the_old_state_and_say_so() {
     // a disk of 128 kB that holds a copy of the data folder
     let data = node.dir().join("data");
     let small = format!(
-        "cp -a '{0}' /tmp/copy-$$; mount -t tmpfs -o size=128k tmpfs '{0}'; cp -a /tmp/copy-$$/. '{0}'/; rm -rf /tmp/copy-$$; cd '{0}'",
+        "copy=$(mktemp -d); cp -a '{0}'/. \"$copy\"; mount -t tmpfs -o size=128k tmpfs '{0}'; cp -a \"$copy\"/. '{0}'/; rm -rf \"$copy\"; cd '{0}'",
         data.display()
     );
     let full = in_small_world(&node, &small, &format!("ingest {files}"));
