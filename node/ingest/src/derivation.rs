@@ -19,7 +19,7 @@ use crate::{
     erasure,
     pseudonym::PseudonymKey,
     quality::{
-        evaluate::{Findings, evaluate},
+        evaluate::{Findings, evaluate, evaluate_aggregates},
         rule::Rules,
     },
     registry::Registry,
@@ -55,8 +55,7 @@ pub struct Derived<'d> {
 pub fn derive<'m>(data: &Path, means: &Means<'m>) -> Result<Derived<'m>, IngestError> {
     erasure::none_under_way(data)?;
     let mut registry = Registry::open(data, means.dictionary)?;
-    let findings = judge(&registry, means);
-    registry.exclude(&findings.excluded);
+    let findings = judge(&mut registry, means);
     let cases = Cases::of(&registry, means.classification, extract_of(&registry));
     let tables = tables::build(means.dictionary, &cases, &findings, means.key)
         .map_err(|error| IngestError::Shipped(error.to_string()))?;
@@ -77,10 +76,15 @@ pub fn derive<'m>(data: &Path, means: &Means<'m>) -> Result<Derived<'m>, IngestE
     Ok(Derived { tables, provenance, findings })
 }
 
-/// What the quality rules find in a registry.
+/// Judges a registry by the quality rules and leaves out the rows that break an error rule. Figures of the registry as a whole are
+/// judged without them.
 #[must_use]
-pub fn judge(registry: &Registry<'_>, means: &Means<'_>) -> Findings {
-    evaluate(means.rules, &Cases::of(registry, means.classification, extract_of(registry)))
+pub fn judge(registry: &mut Registry<'_>, means: &Means<'_>) -> Findings {
+    let extract = extract_of(registry);
+    let mut findings = evaluate(means.rules, &Cases::of(registry, means.classification, extract));
+    registry.exclude(&findings.excluded);
+    evaluate_aggregates(means.rules, &Cases::of(registry, means.classification, extract), &mut findings);
+    findings
 }
 
 /// The day of the extract; of an empty registry, which has no rows that depend on it, the first of the calendar's.

@@ -72,12 +72,24 @@ pub struct Found {
     pub origin: Option<Origin>,
 }
 
-/// Evaluates all rules.
+/// Evaluates the rules on the registry as a whole, once the rows that are left out are gone.
+pub fn evaluate_aggregates(rules: &Rules, cases: &Cases<'_>, findings: &mut Findings) {
+    findings.measured = aggregate::measure(cases);
+    for (rule, found) in rules.rules.iter().zip(&mut findings.rules) {
+        for check in &rule.checks {
+            let Check::Aggregate(bounds) = check else { continue };
+            let key = |key| Found { collection: "aggregate".to_owned(), key: vec![key], origin: None };
+            found.rows.extend(aggregate::outside(bounds, &findings.measured).into_iter().map(key));
+        }
+    }
+}
+
+/// Evaluates the rules on rows; those on the registry as a whole follow in [`evaluate_aggregates`].
 #[must_use]
 pub fn evaluate(rules: &Rules, cases: &Cases<'_>) -> Findings {
     let context = Context::of(cases);
     let registry = cases.registry;
-    let mut findings = Findings { measured: aggregate::measure(cases), ..Findings::default() };
+    let mut findings = Findings::default();
     for rule in &rules.rules {
         let mut found =
             RuleFindings { rule: rule.id.clone(), held: held_by(registry, &rule.id), ..RuleFindings::default() };
@@ -85,11 +97,7 @@ pub fn evaluate(rules: &Rules, cases: &Cases<'_>) -> Findings {
         for check in &rule.checks {
             match check {
                 Check::Elsewhere { held_by } => found.state = State::Elsewhere { held_by: held_by.clone() },
-                Check::Aggregate(bounds) => {
-                    for key in aggregate::outside(bounds, &findings.measured) {
-                        found.rows.push(Found { collection: "aggregate".to_owned(), key: vec![key], origin: None });
-                    }
-                }
+                Check::Aggregate(_) => {}
                 Check::Procedure(Procedure::FacilityDays) => {
                     found.rows.extend(procedure::supply::facility_days(cases));
                 }

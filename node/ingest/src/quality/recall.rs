@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use node_domain::dictionary::Dictionary;
 use node_synthetic::{Plan, Planted, RULES, country, implied, plant, write};
 
-use super::{evaluate::evaluate, rule::Rules};
+use super::{
+    evaluate::{evaluate, evaluate_aggregates},
+    rule::Rules,
+};
 use crate::{
     batch,
     case::Cases,
@@ -73,7 +76,9 @@ fn found(registry: &node_synthetic::Registry, plan: &Plan, key: &PseudonymKey) -
     let stored = Registry::open(&data, &dictionary).unwrap();
     let classification = Classification::built_in(Decisions::default()).unwrap();
     let cases = Cases::of(&stored, &classification, extract_of(&stored));
-    for finding in evaluate(&rules, &cases).rules {
+    let mut findings = evaluate(&rules, &cases);
+    evaluate_aggregates(&rules, &cases, &mut findings);
+    for finding in findings.rules {
         for row in finding.rows {
             let key = if row.collection == "aggregate" {
                 row.key.join(" ")

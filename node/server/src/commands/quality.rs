@@ -15,7 +15,6 @@ use node_ingest::{
     case::Cases,
     derivation::{extract_of, judge},
     quality::{
-        aggregate,
         evaluate::{Findings, State},
         reference::{self, Comparison},
         report::{Report, is_child},
@@ -41,14 +40,11 @@ pub(crate) fn run(dir: &Path, arguments: &QualityArgs) -> anyhow::Result<Ended> 
     let ground = Ground::of(&home)?;
     let mut registry = Registry::open(&home.data(), &ground.dictionary)?;
     let means = ground.means();
-    let mut findings = judge(&registry, &means);
+    let findings = judge(&mut registry, &means);
     if let Some(id) = &arguments.rule {
         return one_rule(id, &ground, &findings, arguments);
     }
-    // figures are taken without the rows that are left out
-    registry.exclude(&findings.excluded);
     let cases = Cases::of(&registry, means.classification, extract_of(&registry));
-    findings.measured = aggregate::measure(&cases);
     let country = home.config.node.as_str().get(..2).unwrap_or_default().to_uppercase();
     let mut report = Report::of(&ground.rules, &cases, &findings, &country)?;
     report.comparisons.extend(survival_compared(&cases, &country)?);

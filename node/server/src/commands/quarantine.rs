@@ -56,7 +56,7 @@ pub(crate) fn run(dir: &Path, command: QuarantineCommand) -> anyhow::Result<Ende
 }
 
 fn lines(home: &Home, ground: &Ground) -> anyhow::Result<Vec<Line>> {
-    let registry = Registry::open(&home.data(), &ground.dictionary)?;
+    let mut registry = Registry::open(&home.data(), &ground.dictionary)?;
     let mut lines = Vec::new();
     for (batch, held) in &registry.held {
         for reason in &held.reasons {
@@ -71,7 +71,7 @@ fn lines(home: &Home, ground: &Ground) -> anyhow::Result<Vec<Line>> {
             });
         }
     }
-    for found in judge(&registry, &ground.means()).rules {
+    for found in judge(&mut registry, &ground.means()).rules {
         let excludes = ground.rules.rule(&found.rule).filter(|rule| rule.effect == Effect::Exclude);
         let Some(rule) = excludes else { continue };
         for row in found.rows {
