@@ -58,11 +58,8 @@ pub fn beginning() -> DateTime<Utc> {
 /// Never for the policy that ships.
 pub fn policy(persons: u32, events: u32, at_risk: u32) -> anyhow::Result<String> {
     let mut policy = Policy::parse(operate::POLICY)?;
-    policy.rehearsal = true;
     (policy.threshold.persons, policy.threshold.events, policy.threshold.at_risk) = (persons, events, at_risk);
-    policy.exploration.persons = persons;
-    policy.exploration.statistics = vec!["count".to_owned(), "survival".to_owned()];
-    policy.exploration.tables = Dictionary::built_in()?.tables().map(|table| table.name.clone()).collect();
+    policy.open_wide(Dictionary::built_in()?.tables().map(|table| table.name.clone()).collect());
     Ok(toml::to_string(&policy)?)
 }
 

@@ -1,52 +1,48 @@
-//! At publish: every indicator computed and released once, so that answering it is a look-up and everybody gets the same numbers.
-//!
-//! The indicators that ship share no cell with one another. The rule that suppresses linked tables jointly must come before the
-//! second indicator does; [`Indicator::all`] holds that by a test.
+//! At publish: every indicator computed, all of them suppressed together, so that answering one is a look-up, everybody gets the
+//! same numbers, and combining them gains nothing.
 
-use include_dir::{Dir, include_dir};
-use node_disclosure::release::release_indicator;
-use node_domain::{dictionary::Dictionary, language::Text};
-use node_engine::columnar::{Measures, TabulateError, tabulate};
-use node_policy::{permit::permit_indicator, policy::Policy};
-use node_protocol::{envelope::CatalogueEntry, problem::Problem, query::Query};
+pub mod indicator;
+
+use std::sync::Arc;
+
+use node_disclosure::{
+    between::Earlier,
+    draft::Draft,
+    exact::{ExactRefusal, release_public},
+    joint::{self, JointError, Protected, Tally},
+    layout::{Layout, State, boundaries_of, states_of},
+    linked::Work,
+    release::Counted,
+};
+use node_domain::{
+    dictionary::{Dictionary, Unit},
+    digest::Digest,
+};
+use node_engine::{
+    columnar::{Measures, TabulateError, tabulate},
+    membership::{Question, changed, membership},
+};
+use node_policy::{
+    permit::{Permitted, permit_indicator},
+    policy::Policy,
+};
+use node_protocol::{
+    answer::Answer,
+    envelope::CatalogueEntry,
+    problem::Problem,
+    query::{Query, Statistic, bins},
+};
 use node_snapshot::shelf::Snapshot;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../schemas/indicators");
-
-/// A named, versioned query with its definition in three languages.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Indicator {
-    /// Name.
-    pub id: String,
-    /// Version; grows when the definition changes.
-    pub version: u32,
-    /// How it is computed.
-    pub formula: String,
-    /// Where the definition comes from.
-    pub source: String,
-    /// Unit of its numbers.
-    pub unit: String,
-    /// Title.
-    pub title: Text,
-    /// Definition.
-    pub definition: Text,
-    /// The query.
-    pub query: Query,
-}
+use crate::indicator::{Indicator, IndicatorError};
 
 /// A catalogue that cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogueError {
     /// An indicator's file.
-    #[error("{file}: {what}")]
-    File {
-        /// File.
-        file: String,
-        /// What is wrong.
-        what: String,
-    },
+    #[error(transparent)]
+    Indicator(#[from] IndicatorError),
     /// An indicator that does not fit the dictionary.
     #[error("indicator {id}")]
     Query {
@@ -59,59 +55,235 @@ pub enum CatalogueError {
     /// The snapshot.
     #[error(transparent)]
     Tabulate(#[from] TabulateError),
+    /// The tables cannot be protected; nothing may be published.
+    #[error("the indicators cannot be protected together")]
+    Joint(#[from] JointError),
+    /// A table about nobody could not be released.
+    #[error("an indicator about nobody could not be released")]
+    Public(#[from] ExactRefusal),
 }
 
-impl Indicator {
-    /// The indicators that ship, by name.
-    ///
-    /// # Errors
-    /// Where a file is malformed; a test keeps that from shipping.
-    pub fn all() -> Result<Vec<Self>, CatalogueError> {
-        FILES
-            .files()
-            .filter(|file| file.path().extension().is_some_and(|extension| extension == "toml"))
-            .map(|file| {
-                let bad = |what: String| CatalogueError::File { file: file.path().display().to_string(), what };
-                let text = file.contents_utf8().ok_or_else(|| bad("not UTF-8".to_owned()))?;
-                toml::from_str(text).map_err(|error| bad(error.to_string()))
-            })
-            .collect()
-    }
+/// A catalogue whose numbers are out and cannot be taken back: of the snapshot before, or of the same one under another policy.
+#[derive(Clone)]
+pub struct Former {
+    /// That snapshot.
+    pub snapshot: Arc<Snapshot>,
+    /// Its released indicators.
+    pub entries: Vec<CatalogueEntry>,
 }
 
-/// Computes and releases every indicator on `snapshot` under `policy`.
+/// Snapshots that are still on the shelf, by identity.
+pub type Shelved<'s> = dyn Fn(Digest) -> Option<Arc<Snapshot>> + 's;
+
+/// A catalogue with what its protection cost, as it is stored with its snapshot.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Made {
+    /// The released indicators.
+    pub entries: Vec<CatalogueEntry>,
+    /// What became of their cells.
+    pub report: Report,
+}
+
+/// What became of the cells of a catalogue: shown to the steward before it is put in force.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// By indicator.
+    pub indicators: Vec<Line>,
+    /// Share of all persons and hospitals counted in cells that are large enough, but hidden to protect others.
+    pub utility_lost: f64,
+    /// Rounds of audit and suppression.
+    pub rounds: usize,
+}
+
+/// What became of the cells of one indicator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Indicator.
+    pub indicator: String,
+    /// Cells shown.
+    pub shown: usize,
+    /// Cells of fewer than the threshold.
+    pub primary: usize,
+    /// Cells hidden to protect others.
+    pub complementary: usize,
+    /// Groups that keep the number of an earlier snapshot.
+    pub kept: usize,
+}
+
+/// Computes every indicator on `snapshot`, and releases them suppressed together with each other and with the
+/// `former` catalogues.
 ///
 /// # Errors
-/// Where an indicator does not fit the dictionary or the snapshot.
+/// Where an indicator does not fit the dictionary or the snapshot, or no protection was found; then nothing may be published.
 pub fn compute(
+    indicators: &[Indicator],
     snapshot: &Snapshot,
     policy: &Policy,
     dictionary: &Dictionary,
-) -> Result<Vec<CatalogueEntry>, CatalogueError> {
-    Indicator::all()?
-        .into_iter()
-        .map(|indicator| {
-            let permitted = permit_indicator(indicator.query.clone(), policy, dictionary)
-                .map_err(|problem| CatalogueError::Query { id: indicator.id.clone(), problem })?;
-            let (groups, sealed) = tabulate(snapshot, &permitted, Measures::default())?;
-            let answer = release_indicator(permitted.query(), &groups, sealed).get().clone();
-            Ok(CatalogueEntry { indicator: indicator.id, version: indicator.version, answer })
-        })
-        .collect()
+    former: &[Former],
+    shelved: &Shelved<'_>,
+) -> Result<Made, CatalogueError> {
+    let mut made: Vec<Option<(CatalogueEntry, Tally)>> = vec![None; indicators.len()];
+    let (mut lost, mut rounds) = (Vec::new(), 0);
+    for unit in [Unit::None, Unit::Facility, Unit::Person] {
+        let mut group = Group::of(indicators, unit, snapshot, policy, dictionary)?;
+        if group.places.is_empty() {
+            continue;
+        }
+        let (answers, tallies) = if unit == Unit::None {
+            let answers = group.drafts.iter().map(|draft| Ok(release_public(draft)?.get().clone()));
+            (answers.collect::<Result<Vec<_>, ExactRefusal>>()?, vec![Tally::default(); group.places.len()])
+        } else {
+            for former in former.iter().filter(|former| former.snapshot.id != snapshot.id) {
+                group.keep_earlier(former, snapshot, shelved)?;
+            }
+            let protected = group.protect(snapshot, policy, dictionary, former)?;
+            lost.push(protected.utility_lost);
+            rounds = rounds.max(protected.rounds);
+            (protected.answers.iter().map(|answer| answer.get().clone()).collect(), protected.tallies)
+        };
+        for ((at, answer), tally) in group.places.iter().zip(answers).zip(tallies) {
+            let Indicator { id, version, query, .. } = &indicators[*at];
+            let (indicator, query) = (id.clone(), query.clone());
+            made[*at] = Some((CatalogueEntry { indicator, version: *version, query, answer }, tally));
+        }
+    }
+    let (entries, tallies): (Vec<_>, Vec<_>) = made.into_iter().flatten().unzip();
+    let lines = entries.iter().zip(tallies).map(|(entry, tally)| Line {
+        indicator: entry.indicator.clone(),
+        shown: tally.shown,
+        primary: tally.primary,
+        complementary: tally.complementary,
+        kept: tally.kept,
+    });
+    let utility_lost = if lost.is_empty() { 0.0 } else { lost.iter().sum::<f64>() / lost.len() as f64 };
+    let report = Report { indicators: lines.collect(), utility_lost, rounds };
+    Ok(Made { entries, report })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The indicators about one kind of unit.
+struct Group<'d> {
+    /// Their places in the list of all.
+    places: Vec<usize>,
+    permits: Vec<Permitted<'d, Query>>,
+    drafts: Vec<Draft>,
+}
 
-    #[test]
-    fn the_indicators_parse_and_share_no_cell() {
-        let indicators = Indicator::all().unwrap();
-        assert_eq!(indicators.len(), 1, "a second indicator needs joint suppression first");
-        let dictionary = Dictionary::built_in().unwrap();
-        for indicator in &indicators {
-            indicator.query.check_shape().unwrap();
-            indicator.query.check_against(&dictionary).unwrap();
+impl<'d> Group<'d> {
+    fn of(
+        indicators: &[Indicator],
+        unit: Unit,
+        snapshot: &Snapshot,
+        policy: &Policy,
+        dictionary: &'d Dictionary,
+    ) -> Result<Self, CatalogueError> {
+        let mut group = Self { places: Vec::new(), permits: Vec::new(), drafts: Vec::new() };
+        for (at, indicator) in indicators.iter().enumerate() {
+            let permitted = permit_indicator(indicator.query.clone(), policy, dictionary)
+                .map_err(|problem| CatalogueError::Query { id: indicator.id.clone(), problem })?;
+            if permitted.table().unit_of_privacy != unit {
+                continue;
+            }
+            let (groups, sealed) = tabulate(snapshot, &permitted, Measures::default())?;
+            let lower_edges = match &indicator.query.statistic {
+                Statistic::Histogram { field } => {
+                    permitted.table().field(field).map(bins::lower_edges).unwrap_or_default()
+                }
+                _ => Vec::new(),
+            };
+            let draft = Draft::of(Counted { query: permitted.query(), groups, lower_edges, sealed });
+            group.places.push(at);
+            group.permits.push(permitted);
+            group.drafts.push(draft);
         }
+        Ok(group)
+    }
+
+    /// Groups that have hardly changed keep the numbers that are out.
+    fn keep_earlier(
+        &mut self,
+        former: &Former,
+        snapshot: &Snapshot,
+        shelved: &Shelved<'_>,
+    ) -> Result<(), CatalogueError> {
+        for (draft, permitted) in self.drafts.iter_mut().zip(&self.permits) {
+            let query = permitted.query();
+            let Some(entry) = former.entries.iter().find(|entry| entry.query.asks_the_same(query)) else { continue };
+            for counted_from in Earlier::sources(&entry.answer, former.snapshot.id) {
+                let earlier = Earlier { answer: &entry.answer, snapshot: former.snapshot.id, counted_from };
+                let changed = shelved(counted_from)
+                    .map(|before| changed((&before, permitted), (snapshot, permitted)))
+                    .transpose()?;
+                draft.keep_earlier(earlier, changed);
+            }
+        }
+        Ok(())
+    }
+
+    fn protect(
+        &self,
+        snapshot: &Snapshot,
+        policy: &Policy,
+        dictionary: &Dictionary,
+        former: &[Former],
+    ) -> Result<Protected, CatalogueError> {
+        let unit = self.permits.first().map(|permitted| permitted.table().unit_of_privacy);
+        let mut out: Vec<Out<'_>> = Vec::new();
+        for former in former {
+            out.extend(Out::of(former, policy, dictionary, unit)?);
+        }
+        let mut questions: Vec<Question<'_>> = out
+            .iter()
+            .map(|out| Question { snapshot: out.snapshot, permitted: &out.permitted, boundaries: &out.boundaries })
+            .collect();
+        let own = self.permits.iter().zip(&self.drafts);
+        questions.extend(own.map(|(permitted, draft)| Question {
+            snapshot,
+            permitted,
+            boundaries: draft.boundaries(),
+        }));
+        let mut hidden = Vec::new();
+        for (at, out) in out.iter().enumerate() {
+            let banded = out.cells.1.iter().enumerate().filter(|(_, state)| **state == State::Banded);
+            hidden.extend(banded.map(|(cell, _)| (at, cell)));
+        }
+        for (at, draft) in self.drafts.iter().enumerate() {
+            hidden.extend(draft.hidden().into_iter().map(|cell| (out.len() + at, cell)));
+        }
+        let patterns = membership(&questions, &hidden)?;
+        let known = out.into_iter().map(|out| out.cells).collect();
+        Ok(joint::release_catalogue(&self.drafts, known, patterns, &Work::default())?)
+    }
+}
+
+/// An indicator of the former catalogue.
+struct Out<'f> {
+    snapshot: &'f Snapshot,
+    permitted: Permitted<'f, Query>,
+    boundaries: Vec<Vec<u16>>,
+    cells: (Layout, Vec<State>),
+}
+
+impl<'f> Out<'f> {
+    fn of(
+        former: &'f Former,
+        policy: &Policy,
+        dictionary: &'f Dictionary,
+        unit: Option<Unit>,
+    ) -> Result<Vec<Self>, CatalogueError> {
+        let mut out = Vec::new();
+        for CatalogueEntry { indicator, query, answer, .. } in &former.entries {
+            let permitted = permit_indicator(query.clone(), policy, dictionary)
+                .map_err(|problem| CatalogueError::Query { id: indicator.clone(), problem })?;
+            if Some(permitted.table().unit_of_privacy) == unit {
+                out.push(Self::one(&former.snapshot, permitted, answer));
+            }
+        }
+        Ok(out)
+    }
+
+    fn one(snapshot: &'f Snapshot, permitted: Permitted<'f, Query>, answer: &Answer) -> Self {
+        Self { snapshot, permitted, boundaries: boundaries_of(answer), cells: states_of(answer) }
     }
 }

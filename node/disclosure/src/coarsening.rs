@@ -85,7 +85,7 @@ mod tests {
     const DEFAULT: Safeguards = Safeguards { persons: 5, events: 3, at_risk: 10 };
 
     fn times(rows: &[(u16, u8, u32)]) -> Vec<TimeCount> {
-        rows.iter().map(|&(day, cause, rows)| TimeCount { group: 0, day, cause, persons: rows }).collect()
+        rows.iter().map(|&(day, cause, rows)| TimeCount { group: 0, day, cause, persons: rows, key_sum: 0 }).collect()
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The seal: a value that cannot be printed, logged, serialised or signed.
 
-use node_protocol::release::Safeguards;
+use node_protocol::release::Conditions;
 
-/// An exact value that has not passed disclosure control, with the safeguards of the permit it was made under.
+/// An exact value that has not passed disclosure control, with the conditions of the permit it was made under.
 ///
 /// It implements neither `Serialize` nor `Debug` nor `Display`, its fields are private, and only this crate opens it:
 ///
@@ -25,17 +25,17 @@ use node_protocol::release::Safeguards;
 /// ```
 pub struct Confidential<T> {
     value: T,
-    safeguards: Safeguards,
+    conditions: Conditions,
 }
 
 impl<T> Confidential<T> {
-    /// Seals `value`, which may leave only under `safeguards`.
+    /// Seals `value`, which may leave only under `conditions`.
     #[must_use]
-    pub fn seal(value: T, safeguards: Safeguards) -> Self {
-        Self { value, safeguards }
+    pub fn seal(value: T, conditions: Conditions) -> Self {
+        Self { value, conditions }
     }
 
-    pub(crate) fn open(self) -> (T, Safeguards) {
-        (self.value, self.safeguards)
+    pub(crate) fn open(self) -> (T, Conditions) {
+        (self.value, self.conditions)
     }
 }

@@ -1,7 +1,14 @@
 //! The embedded back end: one pass over columns in memory, a block at a time.
 
+pub mod once;
+mod sums;
+mod tally;
+mod times;
+
+use std::ops::Range;
+
 use node_disclosure::confidential::Confidential;
-use node_domain::dictionary::Kind;
+use node_domain::dictionary::{Kind, Table};
 use node_policy::permit::Permitted;
 use node_protocol::{
     answer::GroupKey,
@@ -11,22 +18,19 @@ use node_snapshot::{
     columns::{Column, Columns, MISSING_NUMBER},
     shelf::Snapshot,
 };
-use node_statistics::frequency::{FrequencyTable, GroupTotal, TimeCount};
+use node_statistics::frequency::FrequencyTable;
 
+use self::tally::Tally;
 use crate::{filter::Filter, grouping::Grouping};
 
 /// Rows per block: mask, groups and the columns of a few conditions stay in the first-level cache.
 const BLOCK: usize = 4096;
-/// Up to this many groups, one compare pass per group beats scattered counting.
-const COMPARE_PASSES: usize = 8;
+/// Where more than one row in so many is a repeat, all rows are read again in blocks rather than those of each person by themselves.
+const MANY_REPEATS: usize = 16;
 /// The group number of a row that is not counted, where groups are numbered in bytes.
 const NO_GROUP: u8 = u8::MAX;
-/// Up to this many (group, day, cause) counters they may be kept in an array; beyond, the rows are sorted.
-const DENSE_TIMES: usize = 4 << 20;
-/// Fewer rows than this share of the counters are sorted too: clearing and reading the array would cost more.
-const ROWS_PER_COUNTER: usize = 4;
 
-/// A query that cannot be run on this snapshot; the dictionary check makes this a fault of the snapshot.
+/// A query that cannot be run on this snapshot; the dictionary check makes the first two a fault of the snapshot.
 #[derive(Debug, thiserror::Error)]
 pub enum TabulateError {
     /// No such table in the snapshot.
@@ -35,18 +39,29 @@ pub enum TabulateError {
     /// No such column, or of another type.
     #[error("the snapshot's column `{0}` is not as the dictionary says")]
     Field(String),
+    /// A membership of nothing, which no permit covers.
+    #[error("membership needs at least one question")]
+    NoQuestion,
+    /// A phantom in a cell that there is not.
+    #[error("question {question} has no cell {cell}")]
+    Phantom {
+        /// Place of the question.
+        question: usize,
+        /// Local number of the cell.
+        cell: usize,
+    },
 }
 
 /// What is counted beside rows and persons.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Measures<'q> {
+pub struct Measures {
     /// Whether record keys are summed, for cell-key perturbation.
     pub record_keys: bool,
-    /// A whole-number field whose sum and sum of squares are taken.
-    pub moments_of: Option<&'q str>,
 }
 
-/// The exact table of a permitted query, sealed, with the keys of its groups.
+/// The exact table of a permitted query, sealed, with the keys of the groups of its `by`.
+///
+/// Of a histogram the table has as many entries per key as there are bins, the missing one included.
 ///
 /// # Errors
 /// Where the snapshot lacks a column that the dictionary promises.
@@ -56,62 +71,76 @@ pub struct Measures<'q> {
 pub fn tabulate(
     snapshot: &Snapshot,
     permitted: &Permitted<'_, Query>,
-    measures: Measures<'_>,
+    measures: Measures,
 ) -> Result<(Vec<GroupKey>, Confidential<FrequencyTable>), TabulateError> {
-    let query = permitted.query();
-    let columns = snapshot.table(&query.table).ok_or_else(|| TabulateError::Table(query.table.clone()))?;
-    let plan = Plan::of(permitted, columns, measures)?;
+    let plan = Plan::of(permitted, columns_of(snapshot, permitted)?, measures)?;
     let table = plan.run();
-    Ok((plan.grouping.keys(), Confidential::seal(table, permitted.safeguards())))
+    Ok((plan.grouping.keys(), Confidential::seal(table, permitted.conditions())))
 }
 
-struct Plan<'c> {
-    columns: &'c Columns,
+/// The columns of the table that a query asks.
+pub(crate) fn columns_of<'s>(
+    snapshot: &'s Snapshot,
+    permitted: &Permitted<'_, Query>,
+) -> Result<&'s Columns, TabulateError> {
+    let name = &permitted.query().table;
+    snapshot.table(name).ok_or_else(|| TabulateError::Table(name.clone()))
+}
+
+/// The rows of each person who has several, ascending.
+pub(crate) fn runs(columns: &Columns) -> impl Iterator<Item = Range<usize>> {
+    let of_persons = columns.repeats().chunk_by(|a, b| a.first == b.first);
+    of_persons.filter_map(|repeats| Some(repeats.first()?.first..repeats.last()?.row + 1))
+}
+
+/// A query compiled for the columns that it reads.
+pub(crate) struct Plan<'c> {
+    pub(crate) columns: &'c Columns,
     filter: Filter<'c>,
-    grouping: Grouping<'c>,
-    endpoint: Option<Endpoint<'c>>,
+    pub(crate) grouping: Grouping<'c>,
+    pub(crate) endpoint: Option<Endpoint<'c>>,
+    /// The fields of a mean.
+    pub(crate) fields: Vec<&'c [u16]>,
     record_keys: Option<&'c [u32]>,
-    moments_of: Option<&'c [u16]>,
 }
 
-struct Endpoint<'c> {
-    days: &'c [u16],
-    causes: &'c [u8],
+/// The columns of a survival endpoint.
+pub(crate) struct Endpoint<'c> {
+    pub(crate) days: &'c [u16],
+    pub(crate) causes: &'c [u8],
     /// Number of causes with `censored`, which is the first; the missing cause follows them.
     cause_count: u8,
 }
 
+/// Room for the groups of some rows, and which of them count.
+#[derive(Default)]
+pub(crate) struct Rows {
+    mask: Vec<u8>,
+    groups: Vec<u32>,
+}
+
 impl<'c> Plan<'c> {
-    fn of(
+    pub(crate) fn of(
         permitted: &Permitted<'_, Query>,
         columns: &'c Columns,
-        measures: Measures<'_>,
+        measures: Measures,
     ) -> Result<Self, TabulateError> {
         let (query, table) = (permitted.query(), permitted.table());
-        let numbers = |name: &str| match columns.column(name) {
-            Some(Column::Numbers(numbers)) => Ok(numbers.as_slice()),
-            _ => Err(TabulateError::Field(name.to_owned())),
-        };
-        let endpoint = match &query.statistic {
-            Statistic::Count => None,
-            Statistic::Survival { endpoint, .. } => {
-                let absent = || TabulateError::Field(endpoint.clone());
-                let names = table.endpoints.get(endpoint).ok_or_else(absent)?;
-                let Some(Column::Codes(causes)) = columns.column(&names.event) else { return Err(absent()) };
-                let Some(Kind::Code(list)) = table.field(&names.event).map(|field| &field.kind) else {
-                    return Err(absent());
-                };
-                let cause_count = u8::try_from(list.codes.len()).map_err(|_| absent())?;
-                Some(Endpoint { days: numbers(&names.days)?, causes, cause_count })
+        let (mut endpoint, mut fields) = (None, Vec::new());
+        match &query.statistic {
+            Statistic::Count | Statistic::Histogram { .. } => {} // a histogram's field is an axis of the grouping
+            Statistic::Mean { fields: names } => {
+                fields = names.iter().map(|name| numbers(columns, name)).collect::<Result<_, _>>()?;
             }
-        };
+            Statistic::Survival { endpoint: name, .. } => endpoint = Some(Endpoint::of(name, table, columns)?),
+        }
         Ok(Self {
             columns,
             filter: Filter::of(query, table, columns)?,
             grouping: Grouping::of(query, table, columns)?,
             endpoint,
+            fields,
             record_keys: measures.record_keys.then(|| columns.record_keys()),
-            moments_of: measures.moments_of.map(numbers).transpose()?,
         })
     }
 
@@ -141,258 +170,97 @@ impl<'c> Plan<'c> {
         tally.finish()
     }
 
-    /// Whether one row is counted: it passes the filter and has the time that the endpoint needs.
-    fn counts(&self, row: usize) -> bool {
-        let mut one = [1];
-        self.filter.narrow(row, &mut one);
-        one[0] == 1 && self.endpoint.as_ref().is_none_or(|endpoint| endpoint.has_time(row))
+    /// All rows, a block at a time.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let rows = self.columns.rows();
+        (0..rows).step_by(BLOCK).map(move |start| start..rows.min(start + BLOCK))
     }
 }
 
-impl Endpoint<'_> {
-    fn has_time(&self, row: usize) -> bool {
+impl Plan<'_> {
+    /// Every row that counts and whose person has other rows, with its group and the person's first row, in order. Persons with
+    /// fewer than `least` rows that count may be left out.
+    pub(crate) fn visit_several(&self, least: usize, mut each: impl FnMut(usize, usize, usize)) {
+        let mut scratch = Rows::default();
+        let repeats = self.columns.repeats();
+        if repeats.len() < self.columns.rows() / MANY_REPEATS {
+            for rows in runs(self.columns) {
+                let first = rows.start;
+                scratch.read_most(self, rows, least).for_each(|(row, group)| each(row, group, first));
+            }
+            return;
+        }
+        let mut several = runs(self.columns).peekable();
+        for block in self.blocks() {
+            for (row, group) in scratch.read(self, block) {
+                while several.next_if(|rows| rows.end <= row).is_some() {}
+                if let Some(rows) = several.peek().filter(|rows| rows.contains(&row)) {
+                    each(row, group, rows.start);
+                }
+            }
+        }
+    }
+}
+
+impl Rows {
+    /// Reads the given rows: each that the filter lets pass, with its group, in order.
+    pub(crate) fn read<'r>(
+        &'r mut self,
+        plan: &Plan<'_>,
+        rows: Range<usize>,
+    ) -> impl Iterator<Item = (usize, usize)> + use<'r> {
+        self.read_most(plan, rows, 1)
+    }
+
+    /// The same; nothing where fewer than `least` pass.
+    fn read_most<'r>(
+        &'r mut self,
+        plan: &Plan<'_>,
+        rows: Range<usize>,
+        least: usize,
+    ) -> impl Iterator<Item = (usize, usize)> + use<'r> {
+        let length = rows.len();
+        if self.mask.len() < length {
+            self.mask.resize(length, 0);
+            self.groups.resize(length, 0);
+        }
+        let (mask, groups) = (&mut self.mask[..length], &mut self.groups[..length]);
+        mask.fill(1);
+        plan.filter.narrow(rows.start, mask);
+        if mask.iter().filter(|pass| **pass == 1).take(least).count() == least {
+            plan.grouping.assign(rows.start, groups);
+        } else {
+            mask.fill(0);
+        }
+        let counted = rows.zip(groups).zip(mask).filter(|(_, pass)| **pass == 1);
+        counted.map(|((row, group), _)| (row, *group as usize))
+    }
+}
+
+impl<'c> Endpoint<'c> {
+    fn of(name: &str, table: &Table, columns: &'c Columns) -> Result<Self, TabulateError> {
+        let absent = || TabulateError::Field(name.to_owned());
+        let names = table.endpoints.get(name).ok_or_else(absent)?;
+        let Some(Column::Codes(causes)) = columns.column(&names.event) else { return Err(absent()) };
+        let Some(Kind::Code(list)) = table.field(&names.event).map(|field| &field.kind) else {
+            return Err(absent());
+        };
+        let cause_count = u8::try_from(list.codes.len()).map_err(|_| absent())?;
+        Ok(Self { days: numbers(columns, &names.days)?, causes, cause_count })
+    }
+
+    /// Whether a row has both the days and the cause that ended them.
+    pub(crate) fn has_time(&self, row: usize) -> bool {
         self.days[row] != MISSING_NUMBER && self.causes[row] < self.cause_count
     }
 }
 
-/// The counters of one run.
-struct Tally<'p, 'c> {
-    plan: &'p Plan<'c>,
-    totals: Vec<GroupTotal>,
-    /// Rows per group: as many counters as groups and one for the rows that are not counted.
-    rows: Vec<u64>,
-    times: Times,
-}
-
-enum Times {
-    None,
-    /// Counter of (group, day, cause) in row-major order. One group more takes the rows that do not pass, one day and one cause
-    /// more those that lack them, so that counting has no branch.
-    Dense {
-        days: usize,
-        causes: usize,
-        counters: Vec<u32>,
-    },
-    /// One (group, day, cause) per row, to be sorted.
-    Listed {
-        counted: Vec<(u32, u16, u8)>,
-        taken_back: Vec<(u32, u16, u8)>,
-    },
-}
-
-impl<'p, 'c> Tally<'p, 'c> {
-    fn new(plan: &'p Plan<'c>) -> Self {
-        let groups = plan.grouping.groups();
-        let times = match &plan.endpoint {
-            None => Times::None,
-            Some(endpoint) => {
-                let last = endpoint.days.iter().map(|day| if *day == MISSING_NUMBER { 0 } else { *day }).max();
-                let (days, causes) = (usize::from(last.unwrap_or(0)) + 2, usize::from(endpoint.cause_count) + 1);
-                let size = (groups + 1) * days * causes;
-                if size <= DENSE_TIMES && size / ROWS_PER_COUNTER <= plan.columns.rows() {
-                    Times::Dense { days, causes, counters: vec![0; size] }
-                } else {
-                    Times::listed()
-                }
-            }
-        };
-        Self { plan, totals: vec![GroupTotal::default(); groups], rows: vec![0; groups + 1], times }
-    }
-
-    /// Whether only rows and persons are counted.
-    fn is_plain(&self) -> bool {
-        matches!(self.times, Times::None) && self.plan.record_keys.is_none() && self.plan.moments_of.is_none()
-    }
-
-    /// Counts rows whose group is one byte: few groups by one vector sum each, more by scattered counters.
-    fn count_bytes(&mut self, bytes: &mut [u8], mask: &[u8]) {
-        for (group, pass) in bytes.iter_mut().zip(mask) {
-            *group |= pass.wrapping_sub(1); // NO_GROUP where the row does not pass
-        }
-        let groups = self.totals.len();
-        if groups <= COMPARE_PASSES {
-            for (group, rows) in (0_u8..).zip(&mut self.rows[..groups]) {
-                // a byte counter cannot overflow in 255 rows
-                let ones = |part: &[u8]| part.iter().map(|byte| u8::from(*byte == group)).sum::<u8>();
-                *rows += bytes.chunks(255).map(|part| u64::from(ones(part))).sum::<u64>();
-            }
-            return;
-        }
-        // eight rows at a time, most of which a filter leaves out together; two tables, so that equal neighbours do not wait
-        let (even, odd) = (&mut [0_u32; 256], &mut [0_u32; 256]);
-        let mut eights = bytes.chunks_exact(8);
-        for eight in &mut eights {
-            if eight == [NO_GROUP; 8] {
-                continue;
-            }
-            for pair in eight.chunks_exact(2) {
-                even[usize::from(pair[0])] += 1;
-                odd[usize::from(pair[1])] += 1;
-            }
-        }
-        for group in eights.remainder() {
-            even[usize::from(*group)] += 1;
-        }
-        for (rows, (even, odd)) in self.rows[..groups].iter_mut().zip(even.iter().zip(odd.iter())) {
-            *rows += u64::from(*even) + u64::from(*odd);
-        }
-    }
-
-    fn count(&mut self, start: usize, groups: &mut [u32], mask: &[u8]) {
-        let plan = self.plan;
-        if plan.record_keys.is_some() || plan.moments_of.is_some() {
-            self.measure(start, groups, mask);
-        }
-        // rows that do not pass belong to one group more
-        let none = u32::try_from(self.totals.len()).unwrap_or(u32::MAX);
-        for (group, pass) in groups.iter_mut().zip(mask) {
-            *group = if *pass == 1 { *group } else { none };
-        }
-        let Some(endpoint) = &plan.endpoint else {
-            for group in groups.iter() {
-                self.rows[*group as usize] += 1;
-            }
-            return;
-        };
-        let end = start + groups.len();
-        let (all_days, all_causes) = (&endpoint.days[start..end], &endpoint.causes[start..end]);
-        match &mut self.times {
-            Times::Dense { days, causes, counters } => {
-                for ((group, day), cause) in groups.iter().zip(all_days).zip(all_causes) {
-                    let (day, cause) = (usize::from(*day).min(*days - 1), usize::from(*cause).min(*causes - 1));
-                    counters[(*group as usize * *days + day) * *causes + cause] += 1;
-                }
-            }
-            Times::Listed { counted, .. } => {
-                let rows = groups.iter().zip(all_days).zip(all_causes).filter(|((group, _), _)| **group < none);
-                for ((group, day), cause) in rows {
-                    if *day == MISSING_NUMBER || *cause >= endpoint.cause_count {
-                        self.totals[*group as usize].missing_time += 1;
-                    } else {
-                        counted.push((*group, *day, *cause));
-                        self.rows[*group as usize] += 1;
-                    }
-                }
-            }
-            Times::None => {}
-        }
-    }
-
-    fn measure(&mut self, start: usize, groups: &[u32], mask: &[u8]) {
-        let plan = self.plan;
-        for (at, group) in groups.iter().enumerate().filter(|(at, _)| mask[*at] == 1) {
-            let row = start + at;
-            if plan.endpoint.as_ref().is_some_and(|endpoint| !endpoint.has_time(row)) {
-                continue;
-            }
-            let total = &mut self.totals[*group as usize];
-            if let Some(keys) = plan.record_keys {
-                total.key_sum += u64::from(keys[row]);
-            }
-            if let Some(value) = plan.moments_of.map(|numbers| numbers[row]).filter(|n| *n != MISSING_NUMBER) {
-                total.moments.add(value);
-            }
-        }
-    }
-
-    fn finish(mut self) -> FrequencyTable {
-        if let Times::Dense { days, causes, counters } = &self.times {
-            let sum = |part: &[u32]| part.iter().map(|rows| u64::from(*rows)).sum::<u64>();
-            for (at, of_group) in counters.chunks_exact(days * causes).take(self.totals.len()).enumerate() {
-                let with_day = &of_group[..(days - 1) * causes];
-                self.rows[at] = with_day.chunks_exact(*causes).map(|of_day| sum(&of_day[..causes - 1])).sum();
-                self.totals[at].missing_time = sum(of_group) - self.rows[at];
-            }
-        }
-        for (total, rows) in self.totals.iter_mut().zip(&self.rows) {
-            total.rows = *rows;
-            total.persons = *rows;
-        }
-        self.count_persons_once();
-        FrequencyTable { groups: self.totals, times: self.times.sorted() }
-    }
-
-    /// Takes back the rows of persons who were already counted in the same group, also from their life table: of several tumours
-    /// the first counts. They are few.
-    fn count_persons_once(&mut self) {
-        let plan = self.plan;
-        for repeat in plan.columns.repeats() {
-            if !plan.counts(repeat.row) {
-                continue;
-            }
-            let group = plan.grouping.group_of(repeat.row);
-            let earlier = |row: &usize| plan.grouping.group_of(*row) == group && plan.counts(*row);
-            if (repeat.first..repeat.row).any(|row| earlier(&row)) {
-                let total = &mut self.totals[group as usize];
-                total.persons -= 1;
-                if let Some(endpoint) = &plan.endpoint {
-                    self.times.take_back(group, endpoint, repeat.row);
-                }
-                if let Some(keys) = plan.record_keys {
-                    total.key_sum -= u64::from(keys[repeat.row]);
-                }
-            }
-        }
-    }
-}
-
-impl Times {
-    fn listed() -> Self {
-        Self::Listed { counted: Vec::new(), taken_back: Vec::new() }
-    }
-
-    fn take_back(&mut self, group: u32, endpoint: &Endpoint<'_>, row: usize) {
-        let (day, cause) = (endpoint.days[row], endpoint.causes[row]);
-        match self {
-            Self::Dense { days, causes, counters } => {
-                let (days, causes) = (*days, *causes);
-                counters[(group as usize * days + usize::from(day)) * causes + usize::from(cause)] -= 1;
-            }
-            Self::Listed { taken_back, .. } => taken_back.push((group, day, cause)),
-            Self::None => {}
-        }
-    }
-
-    fn sorted(self) -> Vec<TimeCount> {
-        match self {
-            Self::Dense { days, causes, counters } => {
-                let mut times = Vec::new();
-                let of_groups = counters.chunks_exact(days * causes);
-                let groups = of_groups.len() - 1;
-                for (of_group, group) in of_groups.take(groups).zip(0_u32..) {
-                    for (of_day, day) in of_group[..(days - 1) * causes].chunks_exact(causes).zip(0_u16..) {
-                        let counted = of_day[..causes - 1].iter().zip(0_u8..).filter(|(persons, _)| **persons > 0);
-                        times.extend(counted.map(|(persons, cause)| TimeCount {
-                            group,
-                            day,
-                            cause,
-                            persons: *persons,
-                        }));
-                    }
-                }
-                times
-            }
-            Self::Listed { mut counted, mut taken_back } => {
-                counted.sort_unstable();
-                taken_back.sort_unstable();
-                let mut back = taken_back.iter().peekable();
-                counted
-                    .chunk_by(|a, b| a == b)
-                    .filter_map(|same| {
-                        let mut persons = same.len();
-                        while back.next_if(|taken| **taken == same[0]).is_some() {
-                            persons -= 1;
-                        }
-                        let (group, day, cause) = same[0];
-                        let persons = u32::try_from(persons).unwrap_or(u32::MAX);
-                        (persons > 0).then_some(TimeCount { group, day, cause, persons })
-                    })
-                    .collect()
-            }
-            Self::None => Vec::new(),
-        }
+fn numbers<'c>(columns: &'c Columns, name: &str) -> Result<&'c [u16], TabulateError> {
+    match columns.column(name) {
+        Some(Column::Numbers(numbers)) => Ok(numbers),
+        _ => Err(TabulateError::Field(name.to_owned())),
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,66 +1,79 @@
 //! The groups of a query: which combinations of codes there are, and which one a row belongs to.
 
-use node_domain::dictionary::{Kind, Table};
+use std::collections::BTreeMap;
+
+use node_domain::dictionary::{Field, Kind, Table};
 use node_protocol::{
     answer::GroupKey,
-    query::{Query, group_codes::GroupCodes},
+    query::{Query, Statistic, bins, group_codes::GroupCodes},
 };
 use node_snapshot::columns::{Column, Columns, MISSING_NUMBER};
 
 use crate::columnar::TabulateError;
 
-/// Dense group numbers in row-major order of the query's `by`, with the missing value last in each field.
+/// Dense group numbers in row-major order of the query's `by`, with the missing value last in each field. The bins of a
+/// histogram are one axis more, the last one.
 pub(crate) struct Grouping<'c> {
     axes: Vec<Axis<'c>>,
     groups: usize,
+    /// Bins per group of the query's `by`; 1 without a histogram.
+    bins: usize,
 }
 
 struct Axis<'c> {
     field: String,
     codes: GroupCodes,
-    column: &'c Column,
-    /// Least whole number of a range; 0 for codes, whose positions begin there.
-    low: u16,
+    positions: Positions<'c>,
     size: u32,
     stride: u32,
 }
 
+/// How the position on an axis follows from the column.
+enum Positions<'c> {
+    /// The code itself.
+    Codes(&'c [u8]),
+    /// The distance from the least number; past the end where it is missing.
+    Numbers { numbers: &'c [u16], low: u16 },
+    /// The bin, from a table of all numbers that there can be.
+    Bins { numbers: &'c [u16], table: Vec<u16>, edges: Vec<u16> },
+}
+
 impl<'c> Grouping<'c> {
     pub(crate) fn of(query: &Query, table: &Table, columns: &'c Columns) -> Result<Self, TabulateError> {
-        let mut axes = Vec::with_capacity(query.by.len());
+        let mut axes = Vec::with_capacity(query.by.len() + 1);
         let mut stride = 1_u32;
+        if let Statistic::Histogram { field } = &query.statistic {
+            let (axis, next) = Axis::of_bins(query, field, table, columns, stride)?;
+            axes.push(axis);
+            stride = next;
+        }
+        let bins = stride as usize;
         for name in query.by.iter().rev() {
-            let missing = || TabulateError::Field(name.clone());
-            let field = table.field(name).ok_or_else(missing)?;
-            let column = columns.column(name).ok_or_else(missing)?;
-            if matches!(column, Column::Amounts(_)) {
-                return Err(missing());
-            }
-            let codes = query.codes_of(field);
-            let low = match (&codes, &field.kind) {
-                (GroupCodes::Range { low, .. }, Kind::Integer { .. }) => u16::try_from(*low).map_err(|_| missing())?,
-                _ => 0,
-            };
-            let size = u32::try_from(codes.len() + 1).map_err(|_| missing())?;
-            axes.push(Axis { field: name.clone(), codes, column, low, size, stride });
-            stride = stride.checked_mul(size).ok_or_else(missing)?;
+            let (axis, next) = Axis::of(query, name, table, columns, stride)?;
+            axes.push(axis);
+            stride = next;
         }
         axes.reverse();
-        Ok(Self { axes, groups: stride as usize })
+        Ok(Self { axes, groups: stride as usize, bins })
     }
 
-    /// How many groups there are.
+    /// How many groups there are, bins of a histogram included.
     pub(crate) fn groups(&self) -> usize {
         self.groups
     }
 
-    /// The keys of all groups in order.
+    /// How many of these belong to each group of the query's `by`.
+    pub(crate) fn bins(&self) -> usize {
+        self.bins
+    }
+
+    /// The keys of the groups of the query's `by`, in order.
     pub(crate) fn keys(&self) -> Vec<GroupKey> {
+        let axes = self.axes.iter().filter(|axis| !matches!(axis.positions, Positions::Bins { .. }));
+        let axes: Vec<_> = axes.collect();
         (0..self.groups)
-            .map(|group| {
-                let position = |axis: &Axis<'_>| group / axis.stride as usize % axis.size as usize;
-                self.axes.iter().map(|axis| (axis.field.clone(), axis.codes.code(position(axis)))).collect()
-            })
+            .step_by(self.bins)
+            .map(|group| axes.iter().map(|axis| (axis.field.clone(), axis.codes.code(axis.position(group)))).collect())
             .collect()
     }
 
@@ -69,26 +82,30 @@ impl<'c> Grouping<'c> {
         into.fill(0);
         for axis in &self.axes {
             let end = start + into.len();
-            match axis.column {
+            match &axis.positions {
                 // the last field's stride is one, and a multiplication saved is half the pass
-                Column::Codes(codes) if axis.stride == 1 => {
+                Positions::Codes(codes) if axis.stride == 1 => {
                     for (group, code) in into.iter_mut().zip(&codes[start..end]) {
                         *group += u32::from(*code);
                     }
                 }
-                Column::Codes(codes) => {
+                Positions::Codes(codes) => {
                     for (group, code) in into.iter_mut().zip(&codes[start..end]) {
                         *group += u32::from(*code) * axis.stride;
                     }
                 }
-                Column::Amounts(_) => {} // an amount is no field to group by: `Grouping::of` refuses it
-                Column::Numbers(numbers) => {
+                Positions::Numbers { numbers, low } => {
                     let missing = axis.size - 1;
                     for (group, number) in into.iter_mut().zip(&numbers[start..end]) {
                         // a number outside the range is excluded by the filter that set the range
-                        let position = u32::from(number.wrapping_sub(axis.low)).min(missing);
+                        let position = u32::from(number.wrapping_sub(*low)).min(missing);
                         let position = if *number == MISSING_NUMBER { missing } else { position };
                         *group += position * axis.stride;
+                    }
+                }
+                Positions::Bins { numbers, table, .. } => {
+                    for (group, number) in into.iter_mut().zip(&numbers[start..end]) {
+                        *group += u32::from(table[usize::from(*number)]) * axis.stride;
                     }
                 }
             }
@@ -102,28 +119,133 @@ impl<'c> Grouping<'c> {
         for axis in &self.axes {
             // with fewer than 255 groups every stride and position is a byte
             let (stride, missing) = (axis.stride as u8, (axis.size - 1) as u8);
-            match axis.column {
-                Column::Codes(codes) => {
+            match &axis.positions {
+                Positions::Codes(codes) => {
                     for (group, code) in into.iter_mut().zip(&codes[start..end]) {
                         *group = group.wrapping_add(code.wrapping_mul(stride));
                     }
                 }
-                Column::Amounts(_) => {}
-                Column::Numbers(numbers) => {
+                Positions::Numbers { numbers, low } => {
                     for (group, number) in into.iter_mut().zip(&numbers[start..end]) {
-                        let position = number.wrapping_sub(axis.low).min(u16::from(missing)) as u8;
+                        let position = number.wrapping_sub(*low).min(u16::from(missing)) as u8;
                         let position = if *number == MISSING_NUMBER { missing } else { position };
                         *group = group.wrapping_add(position.wrapping_mul(stride));
+                    }
+                }
+                Positions::Bins { numbers, table, .. } => {
+                    for (group, number) in into.iter_mut().zip(&numbers[start..end]) {
+                        *group = group.wrapping_add((table[usize::from(*number)] as u8).wrapping_mul(stride));
                     }
                 }
             }
         }
     }
 
-    /// The group of one row.
-    pub(crate) fn group_of(&self, row: usize) -> u32 {
-        let mut one = [0];
-        self.assign(row, &mut one);
-        one[0]
+    /// Writes values that belong to `group` into one row of `columns`; a value that already does is left as it is.
+    pub(crate) fn imprint(&self, group: usize, row: usize, columns: &mut BTreeMap<String, Column>) {
+        // the histogram's axis first: where its field is grouped by too, the group decides
+        for axis in self.axes.iter().rev() {
+            let position = axis.position(group);
+            match (&axis.positions, columns.get_mut(&axis.field)) {
+                (Positions::Codes(_), Some(Column::Codes(codes))) => {
+                    codes[row] = u8::try_from(position).unwrap_or(u8::MAX);
+                }
+                (Positions::Numbers { .. } | Positions::Bins { .. }, Some(Column::Numbers(numbers))) => {
+                    numbers[row] = axis.number_at(position, numbers[row]);
+                }
+                _ => {} // `Axis::of` made the axis from this very column
+            }
+        }
+    }
+}
+
+impl<'c> Axis<'c> {
+    /// The axis of a field to group by, and the stride of the next one.
+    fn of(
+        query: &Query,
+        name: &str,
+        table: &Table,
+        columns: &'c Columns,
+        stride: u32,
+    ) -> Result<(Self, u32), TabulateError> {
+        let missing = || TabulateError::Field(name.to_owned());
+        let field = table.field(name).ok_or_else(missing)?;
+        let codes = query.codes_of(field);
+        let positions = match (columns.column(name).ok_or_else(missing)?, &codes, &field.kind) {
+            (Column::Codes(codes), ..) => Positions::Codes(codes),
+            (Column::Numbers(numbers), GroupCodes::Range { low, .. }, Kind::Integer { .. }) => {
+                Positions::Numbers { numbers, low: u16::try_from(*low).map_err(|_| missing())? }
+            }
+            (Column::Numbers(numbers), ..) => Positions::Numbers { numbers, low: 0 },
+            (Column::Amounts(_), ..) => return Err(missing()),
+        };
+        Self::sized(field, codes.len() + 1, codes, positions, stride)
+    }
+
+    /// The axis of the bins of a histogram.
+    fn of_bins(
+        query: &Query,
+        name: &str,
+        table: &Table,
+        columns: &'c Columns,
+        stride: u32,
+    ) -> Result<(Self, u32), TabulateError> {
+        let missing = || TabulateError::Field(name.to_owned());
+        let field = table.field(name).ok_or_else(missing)?;
+        let Some(Column::Numbers(numbers)) = columns.column(name) else { return Err(missing()) };
+        let edges = bins::lower_edges(field);
+        if edges.is_empty() {
+            return Err(missing());
+        }
+        let last = u16::try_from(edges.len()).map_err(|_| missing())?;
+        let mut bins = vec![0; usize::from(u16::MAX) + 1];
+        let mut bin = 0;
+        for (number, of_number) in (0..MISSING_NUMBER).zip(&mut bins) {
+            if edges.get(usize::from(bin) + 1).is_some_and(|next| number >= *next) {
+                bin += 1;
+            }
+            *of_number = bin;
+        }
+        bins[usize::from(MISSING_NUMBER)] = last;
+        let size = edges.len() + 1;
+        Self::sized(field, size, query.codes_of(field), Positions::Bins { numbers, table: bins, edges }, stride)
+    }
+
+    fn sized(
+        field: &Field,
+        size: usize,
+        codes: GroupCodes,
+        positions: Positions<'c>,
+        stride: u32,
+    ) -> Result<(Self, u32), TabulateError> {
+        let missing = || TabulateError::Field(field.name.clone());
+        let size = u32::try_from(size).map_err(|_| missing())?;
+        let next = stride.checked_mul(size).ok_or_else(missing)?;
+        Ok((Self { field: field.name.clone(), codes, positions, size, stride }, next))
+    }
+
+    /// The position on this axis of a group.
+    fn position(&self, group: usize) -> usize {
+        group / self.stride as usize % self.size as usize
+    }
+
+    /// A number at `position`: `present` itself where it is there, otherwise inside the query's range where the bin allows.
+    fn number_at(&self, position: usize, present: u16) -> u16 {
+        if position + 1 == self.size as usize {
+            return MISSING_NUMBER;
+        }
+        match &self.positions {
+            Positions::Numbers { low, .. } => low.saturating_add(u16::try_from(position).unwrap_or(u16::MAX)),
+            Positions::Bins { table, edges, .. } => {
+                let is_inside = |number: u16| usize::from(table[usize::from(number)]) == position;
+                let least = match self.codes {
+                    GroupCodes::Range { low, .. } => u16::try_from(low).unwrap_or(0),
+                    GroupCodes::List(_) => 0,
+                };
+                let edge = edges[position];
+                [present, least.max(edge), edge].into_iter().find(|number| is_inside(*number)).unwrap_or(edge)
+            }
+            Positions::Codes(_) => MISSING_NUMBER,
+        }
     }
 }

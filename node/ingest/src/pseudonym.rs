@@ -9,6 +9,7 @@ pub struct PseudonymKey {
     identifiers: Hmac<Sha256>,
     record_keys: Hmac<Sha256>,
     erasures: Hmac<Sha256>,
+    noise: [u8; 32],
 }
 
 /// A pseudonym: 32 hexadecimal digits, the first half of the keyed hash.
@@ -26,6 +27,7 @@ impl PseudonymKey {
             identifiers: derive(b"alianza identifiers 1"),
             record_keys: derive(b"alianza record keys 1"),
             erasures: derive(b"alianza erasures 1"),
+            noise: keyed(secret).chain_update(b"alianza noise 1").finalize().into_bytes().into(),
         }
     }
 
@@ -47,6 +49,12 @@ impl PseudonymKey {
     pub fn tombstone(&self, pseudonym: &str) -> Pseudonym {
         let hash = self.erasures.clone().chain_update(pseudonym.as_bytes()).finalize().into_bytes();
         hex(&hash[..16])
+    }
+
+    /// The secret under which sets of persons have their noise; the same for the life of the node.
+    #[must_use]
+    pub fn noise_secret(&self) -> [u8; 32] {
+        self.noise
     }
 
     /// The record key of a person: secret, uniform over 32 bits, the same in every snapshot.

@@ -1,31 +1,40 @@
 //! The permit: policy's yes, and the only way to a query that the engine runs.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
-use node_domain::dictionary::{Dictionary, Table};
+use node_domain::{
+    dictionary::{Dictionary, Table},
+    node_id::NodeId,
+};
 use node_protocol::{
     problem::{Problem, ProblemKind},
-    query::Query,
-    release::Safeguards,
+    project::{Lane, Project, ProjectId, Terms},
+    query::{Query, Statistic},
+    release::{Conditions, Safeguards, Way},
 };
-use serde::{Deserialize, Serialize};
 
-use crate::policy::Policy;
+use crate::{
+    policy::{Override, Policy},
+    role::{Action, Role},
+};
 
-/// A query that policy permits, with the safeguards under which its answer may leave. Made only by [`permit`] and
-/// [`permit_indicator`].
+/// A query that policy permits, with the conditions under which its answer may leave. Made only by the functions of this module.
 ///
 /// ```compile_fail,E0451
 /// # use node_domain::dictionary::Table;
-/// # use node_protocol::release::Safeguards;
-/// fn forge(query: u8, table: &Table, safeguards: Safeguards) -> node_policy::permit::Permitted<'_, u8> {
-///     node_policy::permit::Permitted { query, table, safeguards }
+/// # use node_protocol::release::Conditions;
+/// fn forge(query: u8, table: &Table, conditions: Conditions) -> node_policy::permit::Permitted<'_, u8> {
+///     node_policy::permit::Permitted { query, table, conditions, review: None, why: String::new() }
 /// }
 /// ```
 #[derive(Debug)]
 pub struct Permitted<'d, Q> {
     query: Q,
     table: &'d Table,
-    safeguards: Safeguards,
+    conditions: Conditions,
+    review: Option<String>,
+    why: String,
 }
 
 impl<'d, Q> Permitted<'d, Q> {
@@ -41,104 +50,201 @@ impl<'d, Q> Permitted<'d, Q> {
         self.table
     }
 
-    /// The thresholds of its answer.
+    /// Under which its answer may leave.
     #[must_use]
-    pub fn safeguards(&self) -> Safeguards {
-        self.safeguards
+    pub fn conditions(&self) -> Conditions {
+        self.conditions
     }
-}
 
-/// What a person does at their node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Runs the node.
-    Operator,
-    /// Approves projects and answers.
-    Steward,
-    /// Asks queries.
-    Researcher,
-    /// Prepares reports.
-    Committee,
-    /// Reads the audit.
-    Auditor,
-}
-
-impl std::str::FromStr for Role {
-    type Err = Problem;
-
-    fn from_str(name: &str) -> Result<Self, Problem> {
-        let roles = [Self::Operator, Self::Steward, Self::Researcher, Self::Committee, Self::Auditor];
-        let unknown = || ProblemKind::RoleForbidden.because("there is no such role");
-        roles.into_iter().find(|role| role.name() == name).ok_or_else(unknown)
-    }
-}
-
-impl Role {
-    /// Its name on the wire and in files.
+    /// Why the answer waits for a steward, where it does.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Operator => "operator",
-            Self::Steward => "steward",
-            Self::Researcher => "researcher",
-            Self::Committee => "committee",
-            Self::Auditor => "auditor",
-        }
+    pub fn review(&self) -> Option<&str> {
+        self.review.as_deref()
     }
 
-    /// Whether the role may send queries: operators and auditors look after the node, they do not study its data.
+    /// What was decided and why, in one line for the audit.
     #[must_use]
-    pub fn may_query(self) -> bool {
-        match self {
-            Self::Researcher | Self::Committee | Self::Steward => true,
-            Self::Operator | Self::Auditor => false,
-        }
+    pub fn why(&self) -> &str {
+        &self.why
     }
 }
 
-/// Decides whether `role` may ask `query` now.
+/// What a steward granted to a project.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grant {
+    /// The project as proposed.
+    pub project: Project,
+    /// What it may do here.
+    pub terms: Terms,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// Role of the person at the asking node.
+    pub role: Role,
+    /// The asking node.
+    pub peer: &'a NodeId,
+    /// What this node's steward granted to the project that the query names, where anything.
+    pub grant: Option<&'a Grant>,
+}
+
+/// What a tier lets be asked.
+struct Tier<'t> {
+    words: String,
+    statistics: BTreeSet<&'t str>,
+    tables: BTreeSet<&'t str>,
+    /// All fields where absent.
+    fields: Option<BTreeSet<&'t str>>,
+    safeguards: Safeguards,
+    lane: Lane,
+    way: Way,
+    rules: Override,
+}
+
+fn names(list: &BTreeSet<String>) -> BTreeSet<&str> {
+    list.iter().map(String::as_str).collect()
+}
+
+/// Decides whether `asking` may ask `query` now, ad hoc.
 ///
 /// # Errors
 /// A [`Problem`] that says which rule refuses it; nothing about the data, which is not looked at.
 pub fn permit<'d>(
     query: Query,
-    role: Role,
+    asking: Asking<'_>,
     policy: &Policy,
     dictionary: &'d Dictionary,
     now: DateTime<Utc>,
 ) -> Result<Permitted<'d, Query>, Problem> {
-    if !role.may_query() {
-        return Err(ProblemKind::RoleForbidden.because("researchers, stewards and committee members send queries"));
-    }
+    asking.role.demand(Action::Ask)?;
     query.check_shape()?;
-    let (statistics, tables, safeguards) = match &query.project {
-        None => {
-            let tier = &policy.exploration;
-            (&tier.statistics, &tier.tables, policy.exploration_safeguards())
-        }
-        Some(name) => {
-            let project =
-                policy.project.get(name).filter(|project| now.date_naive() <= project.expires).ok_or_else(|| {
-                    ProblemKind::ProjectNotApproved.at("project", "ask the node's steward to approve it")
-                })?;
-            let safeguards = policy.project_safeguards();
-            let persons = project.persons.unwrap_or(safeguards.persons);
-            (&project.statistics, &project.tables, Safeguards { persons, ..safeguards })
-        }
+    let tier = match &query.project {
+        None => exploration(policy),
+        Some(name) => project(name, asking, policy, now)?,
     };
-    let place = if query.project.is_some() { "in this project" } else { "outside a project" };
-    let statistic = query.statistic.name();
-    if !statistics.iter().any(|allowed| allowed == statistic) {
-        let allowed = statistics.join(", ");
-        let detail = format!("`{statistic}` is not permitted {place}; permitted are: {allowed}");
-        return Err(ProblemKind::NotPermitted.at("statistic.kind", detail));
+    let refuse = |field: &str, detail: String| Err(ProblemKind::NotPermitted.at(field, detail));
+    let (statistic, words) = (query.statistic.name(), &tier.words);
+    if !tier.statistics.contains(statistic) {
+        let allowed = tier.statistics.iter().copied().collect::<Vec<_>>().join(", ");
+        return refuse("statistic.kind", format!("`{statistic}` is not permitted {words}; permitted are: {allowed}"));
     }
-    if !tables.contains(&query.table) {
-        return Err(ProblemKind::NotPermitted.at("table", format!("this table is not permitted {place}")));
+    if tier.lane == Lane::DifferentiallyPrivate && statistic == "survival" {
+        return refuse("statistic.kind", "there are no differentially private survival curves here".to_owned());
+    }
+    if !tier.tables.contains(query.table.as_str()) {
+        return refuse("table", format!("this table is not permitted {words}"));
     }
     let table = query.check_against(dictionary)?;
-    Ok(Permitted { query, table, safeguards: policy.for_unit(safeguards, table.unit_of_privacy) })
+    let fields = query.fields();
+    if let Some(field) = tier.fields.as_ref().and_then(|allowed| fields.iter().find(|field| !allowed.contains(**field)))
+    {
+        return refuse(field, format!("this field is not permitted {words}"));
+    }
+    check_size(&query, table, policy)?;
+    check_measured(&query)?;
+    let review = review(policy, &tier, statistic, &query.table);
+    let conditions = Conditions {
+        safeguards: policy.for_unit(tier.safeguards, table.unit_of_privacy),
+        dominance: policy.dominance(),
+        way: tier.way,
+    };
+    let held = review.as_deref().map(|class| format!("; waits for a steward: {class}")).unwrap_or_default();
+    let why =
+        format!("permitted {words}: {} answer, threshold {}{held}", tier.lane.name(), conditions.safeguards.persons);
+    Ok(Permitted { query, table, conditions, review, why })
+}
+
+fn exploration(policy: &Policy) -> Tier<'_> {
+    let tier = &policy.exploration;
+    Tier {
+        words: "outside a project".to_owned(),
+        statistics: tier.statistics.iter().map(String::as_str).collect(),
+        tables: tier.tables.iter().map(String::as_str).collect(),
+        fields: (!tier.fields.is_empty()).then(|| tier.fields.iter().map(String::as_str).collect()),
+        safeguards: policy.exploration_safeguards(),
+        lane: tier.lane,
+        way: if tier.lane == Lane::Exact { Way::Exact } else { Way::Perturbed },
+        rules: Override::default(),
+    }
+}
+
+fn project<'t>(name: &str, asking: Asking<'t>, policy: &Policy, now: DateTime<Utc>) -> Result<Tier<'t>, Problem> {
+    // one refusal for all that is not granted: whether another node's project exists is not for everybody to know
+    let none = || ProblemKind::ProjectNotApproved.at("project", "ask the node's steward to approve it");
+    let id: ProjectId = name.parse().map_err(|_| none())?;
+    let rules = policy.project.get(&id).copied().unwrap_or_default();
+    let grant = asking
+        .grant
+        .filter(|grant| grant.project.project == id && grant.project.proposer == *asking.peer)
+        .filter(|grant| now.date_naive() <= grant.terms.expires && !rules.closed)
+        .ok_or_else(none)?;
+    let (terms, safeguards) = (&grant.terms, policy.project_safeguards());
+    let persons = safeguards.persons.max(terms.persons.unwrap_or(0)).max(rules.persons.unwrap_or(0));
+    let way = match (terms.lane, &terms.privacy) {
+        (Lane::Exact, _) => Way::Exact,
+        (Lane::Perturbed, _) => Way::Perturbed,
+        (Lane::DifferentiallyPrivate, Some(privacy)) => Way::Private(*privacy),
+        (Lane::DifferentiallyPrivate, None) => return Err(none()),
+    };
+    Ok(Tier {
+        words: format!("in project {id}"),
+        statistics: names(&terms.statistics),
+        tables: names(&terms.tables),
+        fields: Some(names(&terms.fields)),
+        safeguards: Safeguards { persons, ..safeguards },
+        lane: terms.lane,
+        way,
+        rules,
+    })
+}
+
+fn check_size(query: &Query, table: &Table, policy: &Policy) -> Result<(), Problem> {
+    let size = policy.size;
+    let cells = query.cell_count(table);
+    if cells > u64::from(size.cells) {
+        let detail = format!("{cells} cells; this node answers at most {}: group by fewer fields", size.cells);
+        return Err(ProblemKind::TooManyCells.at("by", detail));
+    }
+    let conditions = query.condition_count();
+    if conditions as u64 > u64::from(size.conditions) {
+        let detail = format!("{conditions} conditions; this node answers at most {}", size.conditions);
+        return Err(ProblemKind::NotPermitted.at("where", detail));
+    }
+    let fields = query.fields().len();
+    if fields as u64 > u64::from(size.fields) {
+        let detail = format!("{fields} different fields; this node answers at most {}", size.fields);
+        return Err(ProblemKind::NotPermitted.at("where", detail));
+    }
+    Ok(())
+}
+
+/// A sum over persons of two or three known values tells how many have each: what is measured must not be filtered or grouped by,
+/// nor a coarser form of it.
+fn check_measured(query: &Query) -> Result<(), Problem> {
+    let Statistic::Mean { fields } = &query.statistic else { return Ok(()) };
+    let akin = |used: &str| fields.iter().any(|field| field == used || (field.starts_with("age_") && used.starts_with("age_")));
+    match query.restricted_by().into_iter().find(|used| akin(used)) {
+        Some(used) => {
+            let detail = format!("`{used}` is what is measured: together they would tell how many have each value");
+            Err(ProblemKind::NotPermitted.at(used, detail))
+        }
+        None => Ok(()),
+    }
+}
+
+fn review(policy: &Policy, tier: &Tier<'_>, statistic: &str, table: &str) -> Option<String> {
+    if tier.rules.review {
+        return Some("every answer of this project".to_owned());
+    }
+    let class = policy.review.iter().find(|class| class.holds(tier.lane, statistic, table))?;
+    let named = [
+        class.way.map(|way| format!("{} answers", way.name())),
+        class.statistic.clone(),
+        class.table.as_ref().map(|table| format!("table {table}")),
+    ];
+    let words: Vec<String> = named.into_iter().flatten().collect();
+    Some(if words.is_empty() { "every answer".to_owned() } else { words.join(", ") })
 }
 
 /// Permits an indicator of the catalogue, which the node asks itself when it publishes.
@@ -150,73 +256,181 @@ pub fn permit_indicator<'d>(
     policy: &Policy,
     dictionary: &'d Dictionary,
 ) -> Result<Permitted<'d, Query>, Problem> {
+    own(query, policy, dictionary, Way::Catalogue, "an indicator of the catalogue")
+}
+
+/// Permits a query that was answered exactly before to be counted again, so that a new answer can be audited with it.
+///
+/// # Errors
+/// Where the query does not fit the dictionary.
+pub fn permit_audit<'d>(
+    query: Query,
+    policy: &Policy,
+    dictionary: &'d Dictionary,
+) -> Result<Permitted<'d, Query>, Problem> {
+    own(query, policy, dictionary, Way::Exact, "counted again for an audit")
+}
+
+fn own<'d>(
+    query: Query,
+    policy: &Policy,
+    dictionary: &'d Dictionary,
+    way: Way,
+    why: &str,
+) -> Result<Permitted<'d, Query>, Problem> {
     query.check_shape()?;
     let table = query.check_against(dictionary)?;
-    Ok(Permitted { query, table, safeguards: policy.for_unit(policy.project_safeguards(), table.unit_of_privacy) })
+    let safeguards = policy.for_unit(policy.project_safeguards(), table.unit_of_privacy);
+    let conditions = Conditions { safeguards, dominance: policy.dominance(), way };
+    Ok(Permitted { query, table, conditions, review: None, why: why.to_owned() })
+}
+
+/// The most answers in a week that a project may have here.
+#[must_use]
+pub fn project_per_week(policy: &Policy, project: &str) -> u32 {
+    let rules = project.parse::<ProjectId>().ok().and_then(|id| policy.project.get(&id).copied());
+    rules.and_then(|rules| rules.per_week).unwrap_or(policy.quota.project_per_week)
 }
 
 #[cfg(test)]
 mod tests {
+    use node_protocol::release::Mechanism;
+
     use super::*;
+    use node_protocol::project::PrivacyTerms;
 
-    const POLICY: &str = r#"
-        [threshold]
-        persons = 5
-        events = 3
-        at_risk = 10
-        [exploration]
-        statistics = ["count"]
-        tables = ["cases"]
-        persons = 10
-        [project.mx-2026-001]
-        title = "Wilms tumour outcomes"
-        statistics = ["count", "survival"]
-        tables = ["cases"]
-        expires = "2027-12-31"
-        persons = 8
-    "#;
+    const POLICY: &str = include_str!("../../../config/policy.toml");
 
-    fn ask(role: Role, project: Option<&str>, statistic: &str, date: &str) -> Result<Safeguards, ProblemKind> {
-        let project = project.map(|name| format!(r#""project":"{name}","#)).unwrap_or_default();
-        let json = format!(r#"{{"dictionary":"1.0",{project}"table":"cases","statistic":{statistic}}}"#);
+    fn grant(lane: Lane) -> Grant {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        let private = PrivacyTerms { mechanism: Mechanism::Gaussian, rho: 0.5, rho_per_answer: 0.05 };
+        let terms = Terms {
+            tables: names(&["cases"]),
+            statistics: names(&["count", "survival"]),
+            fields: names(&["stage", "overall"]),
+            lane,
+            privacy: (lane == Lane::DifferentiallyPrivate).then_some(private),
+            persons: Some(8),
+            expires: "2027-12-31".parse().unwrap(),
+        };
+        let project = Project {
+            project: "mx-2026-001".parse().unwrap(),
+            proposer: "mx".parse().unwrap(),
+            title: "Wilms tumour outcomes".into(),
+            purpose: "Compare".into(),
+            lead: "A. Pérez".into(),
+            countries: ["ar".parse().unwrap()].into(),
+            terms: terms.clone(),
+            proposed: "2026-11-21T12:00:00Z".parse().unwrap(),
+        };
+        Grant { project, terms }
+    }
+
+    struct Ask<'a> {
+        role: Role,
+        peer: &'a str,
+        project: Option<&'a str>,
+        statistic: &'a str,
+        by: &'a str,
+        date: &'a str,
+        lane: Lane,
+        policy: String,
+    }
+
+    impl Default for Ask<'_> {
+        fn default() -> Self {
+            Self {
+                role: Role::Researcher,
+                peer: "mx",
+                project: None,
+                statistic: COUNT,
+                by: "stage",
+                date: "2026-11-21",
+                lane: Lane::Perturbed,
+                policy: POLICY.to_owned(),
+            }
+        }
+    }
+
+    fn ask(ask: &Ask<'_>) -> Result<(u32, Option<String>), ProblemKind> {
+        let project = ask.project.map(|name| format!(r#""project":"{name}","#)).unwrap_or_default();
+        let json = format!(
+            r#"{{"dictionary":"1.0",{project}"table":"cases","by":["{}"],"statistic":{}}}"#,
+            ask.by, ask.statistic
+        );
         let query = Query::parse(json.as_bytes()).unwrap();
-        let now = format!("{date}T12:00:00Z").parse().unwrap();
-        let dictionary = Dictionary::built_in().unwrap();
-        permit(query, role, &Policy::parse(POLICY).unwrap(), &dictionary, now)
-            .map(|permitted| permitted.safeguards())
+        let now = format!("{}T12:00:00Z", ask.date).parse().unwrap();
+        let (dictionary, peer, grant) =
+            (Dictionary::built_in().unwrap(), ask.peer.parse::<NodeId>().unwrap(), grant(ask.lane));
+        let asking = Asking { role: ask.role, peer: &peer, grant: Some(&grant) };
+        permit(query, asking, &Policy::parse(&ask.policy).unwrap(), &dictionary, now)
+            .map(|permitted| (permitted.conditions().safeguards.persons, permitted.review().map(str::to_owned)))
             .map_err(|problem| problem.kind)
     }
 
     const COUNT: &str = r#"{"kind":"count"}"#;
     const SURVIVAL: &str = r#"{"kind":"survival","endpoint":"overall","cuts_months":[12]}"#;
+    const PROJECT: Option<&str> = Some("mx-2026-001");
 
     #[test]
     fn exploration_counts_with_its_own_threshold() {
-        assert_eq!(ask(Role::Researcher, None, COUNT, "2026-11-21").unwrap().persons, 10);
-        assert_eq!(ask(Role::Researcher, None, SURVIVAL, "2026-11-21"), Err(ProblemKind::NotPermitted));
+        assert_eq!(ask(&Ask::default()), Ok((10, None)));
+        assert_eq!(ask(&Ask { statistic: SURVIVAL, ..Ask::default() }), Err(ProblemKind::NotPermitted));
     }
 
     #[test]
-    fn a_project_opens_its_statistics_until_it_expires() {
-        let project = Some("mx-2026-001");
-        assert_eq!(ask(Role::Researcher, project, SURVIVAL, "2027-12-31").unwrap().persons, 8);
-        assert_eq!(ask(Role::Researcher, project, SURVIVAL, "2028-01-01"), Err(ProblemKind::ProjectNotApproved));
-        assert_eq!(
-            ask(Role::Researcher, Some("mx-2026-002"), COUNT, "2026-11-21"),
-            Err(ProblemKind::ProjectNotApproved)
-        );
+    fn a_grant_opens_its_statistics_and_fields_to_its_proposer_until_it_expires() {
+        let inside = Ask { project: PROJECT, statistic: SURVIVAL, date: "2027-12-31", ..Ask::default() };
+        assert_eq!(ask(&inside), Ok((8, None)));
+        let refused = Err(ProblemKind::ProjectNotApproved);
+        assert_eq!(ask(&Ask { project: PROJECT, date: "2028-01-01", ..Ask::default() }), refused);
+        assert_eq!(ask(&Ask { project: Some("mx-2026-002"), ..Ask::default() }), refused);
+        assert_eq!(ask(&Ask { project: PROJECT, peer: "ar", ..Ask::default() }), refused, "a project of another node");
+        assert_eq!(ask(&Ask { project: PROJECT, by: "sex", ..Ask::default() }), Err(ProblemKind::NotPermitted));
+    }
+
+    #[test]
+    fn the_policy_tightens_a_grant_and_closes_it() {
+        let with = |line: &str| format!("{POLICY}\n[project.mx-2026-001]\n{line}\n");
+        let inside = |line: &str| ask(&Ask { project: PROJECT, policy: with(line), ..Ask::default() });
+        assert_eq!(inside("persons = 11"), Ok((11, None)));
+        assert_eq!(inside("persons = 5"), Ok((8, None)), "the grant is tighter");
+        assert_eq!(inside("closed = true"), Err(ProblemKind::ProjectNotApproved));
+        assert_eq!(inside("review = true").unwrap().1.as_deref(), Some("every answer of this project"));
+    }
+
+    #[test]
+    fn exact_answers_wait_for_a_steward_by_default() {
+        let exact = ask(&Ask { project: PROJECT, lane: Lane::Exact, ..Ask::default() });
+        assert_eq!(exact.unwrap().1.as_deref(), Some("exact answers"));
+    }
+
+    #[test]
+    fn there_is_no_private_survival() {
+        let private = Ask { project: PROJECT, lane: Lane::DifferentiallyPrivate, ..Ask::default() };
+        assert!(ask(&private).is_ok());
+        assert_eq!(ask(&Ask { statistic: SURVIVAL, ..private }), Err(ProblemKind::NotPermitted));
+    }
+
+    #[test]
+    fn what_is_measured_is_not_filtered_by() {
+        let mean = r#"{"kind":"mean","fields":["age_years"]}"#;
+        let policy = POLICY.replace(r#"statistics = ["count"]"#, r#"statistics = ["count", "mean"]"#);
+        let by = |by: &'static str| ask(&Ask { statistic: mean, by, policy: policy.clone(), ..Ask::default() });
+        assert!(by("stage").is_ok());
+        assert_eq!(by("age_band"), Err(ProblemKind::NotPermitted));
+    }
+
+    #[test]
+    fn queries_are_bounded() {
+        let small = POLICY.replace("cells = 1000", "cells = 8");
+        assert_eq!(ask(&Ask { policy: small, ..Ask::default() }), Err(ProblemKind::TooManyCells));
     }
 
     #[test]
     fn only_some_roles_ask() {
-        for (role, may) in [
-            (Role::Operator, false),
-            (Role::Steward, true),
-            (Role::Researcher, true),
-            (Role::Committee, true),
-            (Role::Auditor, false),
-        ] {
-            assert_eq!(ask(role, None, COUNT, "2026-11-21").is_ok(), may, "{role:?}");
+        for role in Role::ALL {
+            assert_eq!(ask(&Ask { role, ..Ask::default() }).is_ok(), role.may(Action::Ask), "{role:?}");
         }
     }
 }

@@ -2,31 +2,59 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
 use node_domain::{dictionary::Unit, digest::Digest};
 use node_protocol::{
     canonical::{self, CanonicalError},
-    release::Safeguards,
+    project::{Lane, ProjectId},
+    query::{MAX_CELLS, MAX_CONDITIONS, STATISTICS},
+    release::{Dominance, Safeguards},
 };
 use serde::{Deserialize, Serialize};
 
 /// The least threshold of persons and of events that a node may set; a rehearsal on public data may go below.
 pub const FLOOR: u32 = 3;
+/// The greatest share of a sum that one contributor may have, per cent.
+pub const MOST_LARGEST_PERCENT: u32 = 80;
+/// The least that the p % rule may ask for, per cent.
+pub const LEAST_P_PERCENT: u32 = 10;
+/// The least variance of the noise, persons squared.
+pub const LEAST_VARIANCE: f64 = 1.0;
 
 /// What a node's steward allows. The effective policy is hashed into every answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
+    /// Only for public or invented data: thresholds may lie below the floor, and real nodes do not start with it.
+    #[serde(default)]
+    pub rehearsal: bool,
     /// Thresholds of every answer.
     pub threshold: Threshold,
     /// Queries outside a project.
     pub exploration: Exploration,
-    /// Approved projects by name.
+    /// The noise of ad hoc answers.
     #[serde(default)]
-    pub project: BTreeMap<String, Project>,
-    /// Only for public or invented data: thresholds may lie below the floor, and real nodes do not start with it.
+    pub noise: Noise,
+    /// How often may be asked.
     #[serde(default)]
-    pub rehearsal: bool,
+    pub quota: Quota,
+    /// How large a query may be.
+    #[serde(default)]
+    pub size: Size,
+    /// Exact ad hoc answers.
+    #[serde(default)]
+    pub exact: Exact,
+    /// Differentially private answers.
+    #[serde(default)]
+    pub privacy: Privacy,
+    /// Regression models.
+    #[serde(default)]
+    pub models: Models,
+    /// Classes of answers that wait for a steward.
+    #[serde(default)]
+    pub review: Vec<ReviewClass>,
+    /// Tighter rules for single projects.
+    #[serde(default)]
+    pub project: BTreeMap<ProjectId, Override>,
 }
 
 /// Thresholds of every answer.
@@ -42,11 +70,24 @@ pub struct Threshold {
     /// A cell of fewer hospitals is not shown, in tables that are about hospitals.
     #[serde(default = "facilities")]
     pub facilities: u32,
+    /// A sum is not shown if one contributor makes up more of it, per cent.
+    #[serde(default = "largest_percent")]
+    pub largest_percent: u32,
+    /// A sum is not shown if less than this is left of the largest contributor without the two largest, per cent.
+    #[serde(default = "p_percent")]
+    pub p_percent: u32,
 }
 
-/// The threshold of hospitals in a policy that does not name one.
 fn facilities() -> u32 {
     3
+}
+
+fn largest_percent() -> u32 {
+    MOST_LARGEST_PERCENT
+}
+
+fn p_percent() -> u32 {
+    LEAST_P_PERCENT
 }
 
 /// What any researcher may ask outside a project.
@@ -57,25 +98,161 @@ pub struct Exploration {
     pub statistics: Vec<String>,
     /// Analysis tables allowed.
     pub tables: Vec<String>,
+    /// Fields allowed; all of the dictionary if empty.
+    #[serde(default)]
+    pub fields: Vec<String>,
     /// A cell of fewer persons is not shown; not below `threshold.persons`.
     pub persons: u32,
+    /// How its ad hoc answers leave: with noise, and in a rehearsal possibly exact.
+    #[serde(default = "perturbed")]
+    pub lane: Lane,
 }
 
-/// An approved project.
+fn perturbed() -> Lane {
+    Lane::Perturbed
+}
+
+/// The noise of ad hoc answers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Noise {
+    /// No number is further than this from the true one, persons.
+    pub bound: u32,
+    /// Its variance, persons squared.
+    pub variance: f64,
+}
+
+impl Default for Noise {
+    fn default() -> Self {
+        Self { bound: 15, variance: 16.0 }
+    }
+}
+
+/// How often may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quota {
+    /// One researcher, in a minute.
+    pub researcher_per_minute: u32,
+    /// One researcher, in a week.
+    pub researcher_per_week: u32,
+    /// One project, in a week.
+    pub project_per_week: u32,
+    /// One peer, in a week, whatever names it gives to its people.
+    pub peer_per_week: u32,
+    /// Different queries that are answered with noise in three months, whoever asks, on whatever snapshot.
+    pub different_per_quarter: u32,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self {
+            researcher_per_minute: 3,
+            researcher_per_week: 50,
+            project_per_week: 100,
+            peer_per_week: 200,
+            different_per_quarter: 30,
+        }
+    }
+}
+
+/// How large one query may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Size {
+    /// Cells of the answer.
+    pub cells: u32,
+    /// Conditions, nested ones included.
+    pub conditions: u32,
+    /// Different fields.
+    pub fields: u32,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self { cells: 1000, conditions: 16, fields: 6 }
+    }
+}
+
+/// Exact ad hoc answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Exact {
+    /// Cells shown exactly on one snapshot, the catalogue's included, beyond which exact answers are refused.
+    pub cells: u32,
+}
+
+impl Default for Exact {
+    fn default() -> Self {
+        Self { cells: 6000 }
+    }
+}
+
+/// Budgets of differential privacy, as rho of zero-concentrated differential privacy.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Privacy {
+    /// The most that one project can be granted.
+    pub project_rho: f64,
+    /// The most that all projects together can spend.
+    pub node_rho: f64,
+}
+
+impl Default for Privacy {
+    fn default() -> Self {
+        Self { project_rho: 0.5, node_rho: 2.0 }
+    }
+}
+
+/// Regression models.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Models {
+    /// Least events per parameter.
+    pub events_per_parameter: u32,
+    /// Least persons per parameter.
+    pub persons_per_parameter: u32,
+    /// Greatest coefficient, on the scale of the model.
+    pub coefficient: f64,
+    /// Most models of one project.
+    pub per_project: u32,
+}
+
+impl Default for Models {
+    fn default() -> Self {
+        Self { events_per_parameter: 10, persons_per_parameter: 10, coefficient: 10.0, per_project: 20 }
+    }
+}
+
+/// A class of answers that wait for a steward: those that agree with everything named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Project {
-    /// What it is for.
-    pub title: String,
-    /// Statistics allowed, by name.
-    pub statistics: Vec<String>,
-    /// Analysis tables allowed.
-    pub tables: Vec<String>,
-    /// Last day on which it may ask.
-    pub expires: NaiveDate,
+pub struct ReviewClass {
+    /// How the numbers leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<Lane>,
+    /// Statistic by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statistic: Option<String>,
+    /// Analysis table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+}
+
+/// Tighter rules for one project, beside its grant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Override {
     /// A tighter threshold of persons.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub persons: Option<u32>,
+    /// A tighter quota.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_week: Option<u32>,
+    /// Every answer waits for a steward.
+    pub review: bool,
+    /// Nothing is answered any more.
+    pub closed: bool,
 }
 
 /// Why a policy is refused.
@@ -97,22 +274,32 @@ pub enum PolicyError {
         floor: u32,
     },
     /// A project or tier that loosens what it may only tighten.
-    #[error("{key} = {value} is looser than threshold.persons = {least}: it may only tighten")]
+    #[error("{key} = {value} is looser than {than} = {limit}: it may only tighten")]
     Looser {
         /// Key.
         key: String,
         /// Its value.
         value: u32,
-        /// The node's threshold.
-        least: u32,
+        /// What it must not be looser than.
+        than: &'static str,
+        /// The value of that.
+        limit: u32,
     },
     /// A statistic that does not exist.
-    #[error("{key} names the statistic `{name}`, which does not exist: count, survival")]
+    #[error("{key} names the statistic `{name}`, which does not exist: {}", STATISTICS.join(", "))]
     Statistic {
         /// Key.
         key: String,
         /// The name.
         name: String,
+    },
+    /// A value that protects too little or makes no sense.
+    #[error("{key}: {what}")]
+    Value {
+        /// Key.
+        key: &'static str,
+        /// What is wrong, and what to do.
+        what: String,
     },
 }
 
@@ -128,27 +315,146 @@ impl Policy {
     }
 
     fn check(&self) -> Result<(), PolicyError> {
+        self.check_thresholds()?;
+        self.check_statistics()?;
+        self.check_projects()?;
+        let value = |key, what: &str| Err(PolicyError::Value { key, what: what.to_owned() });
+        if self.exploration.lane != Lane::Perturbed && !self.rehearsal {
+            return value(
+                "exploration.lane",
+                "only `perturbed`: exact and private answers are granted to projects (or set `rehearsal = true` on public or invented data)",
+            );
+        }
+        let bound = u64::from(self.noise.bound);
+        let threshold = self.threshold.persons.max(self.threshold.facilities);
+        if self.noise.bound < threshold || bound > 1000 {
+            return value(
+                "noise.bound",
+                "at least threshold.persons and threshold.facilities, and at most 1000: else no number near the threshold can move",
+            );
+        }
+        let widest = (bound * bound / 4) as f64;
+        if !(LEAST_VARIANCE..=widest.max(LEAST_VARIANCE)).contains(&self.noise.variance) {
+            return value("noise.variance", "at least 1, and at most a quarter of the squared bound");
+        }
+        let quota = self.quota;
+        if quota.researcher_per_minute == 0 || quota.researcher_per_week == 0 || quota.project_per_week == 0 {
+            return value("quota", "every quota is at least 1; to answer nothing, allow no statistic");
+        }
+        if quota.peer_per_week < quota.researcher_per_week {
+            return value("quota.peer_per_week", "at least researcher_per_week, which it includes");
+        }
+        let size = self.size;
+        if !(1..=MAX_CELLS).contains(&u64::from(size.cells))
+            || !(1..=MAX_CONDITIONS as u64).contains(&u64::from(size.conditions))
+            || size.fields == 0
+        {
+            return value("size", "from 1 to the protocol's bounds: 5000 cells, 64 conditions");
+        }
+        if !(1..=20_000).contains(&self.exact.cells) {
+            return value("exact.cells", "from 1 to 20000");
+        }
+        let sound = |rho: f64| rho.is_finite() && rho >= 0.0;
+        if !sound(self.privacy.project_rho)
+            || !sound(self.privacy.node_rho)
+            || self.privacy.project_rho > self.privacy.node_rho
+        {
+            return value("privacy", "0 or more, and project_rho is at most node_rho");
+        }
+        let models = self.models;
+        if models.events_per_parameter < 5 || models.persons_per_parameter < 5 {
+            return value("models", "at least 5 events and 5 persons per parameter");
+        }
+        if !(models.coefficient > 0.0 && models.coefficient <= 50.0) {
+            return value("models.coefficient", "greater than 0 and at most 50");
+        }
+        Ok(())
+    }
+
+    fn check_thresholds(&self) -> Result<(), PolicyError> {
         let floor = if self.rehearsal { 1 } else { FLOOR };
-        let Threshold { persons, events, at_risk, facilities } = self.threshold;
-        let thresholds = [("persons", persons), ("events", events), ("at_risk", at_risk), ("facilities", facilities)];
+        let threshold = self.threshold;
+        let thresholds = [
+            ("persons", threshold.persons),
+            ("events", threshold.events),
+            ("at_risk", threshold.at_risk),
+            ("facilities", threshold.facilities),
+        ];
         for (key, value) in thresholds {
             if value < floor {
                 return Err(PolicyError::Floor { key: format!("threshold.{key}"), value, floor });
             }
         }
-        let tiers = self.project.iter().map(|(name, project)| {
-            (format!("project.{name}"), project.persons.unwrap_or(persons), &project.statistics)
-        });
-        let exploration = ("exploration".to_owned(), self.exploration.persons, &self.exploration.statistics);
-        for (key, value, statistics) in tiers.chain([exploration]) {
-            if value < persons {
-                return Err(PolicyError::Looser { key: format!("{key}.persons"), value, least: persons });
-            }
-            if let Some(name) = statistics.iter().find(|name| !["count", "survival"].contains(&name.as_str())) {
-                return Err(PolicyError::Statistic { key: format!("{key}.statistics"), name: name.clone() });
+        if threshold.events > threshold.persons {
+            return Err(PolicyError::Looser {
+                key: "threshold.persons".to_owned(),
+                value: threshold.persons,
+                than: "threshold.events",
+                limit: threshold.events,
+            });
+        }
+        if threshold.largest_percent > MOST_LARGEST_PERCENT && !self.rehearsal {
+            let what = format!("at most {MOST_LARGEST_PERCENT}");
+            return Err(PolicyError::Value { key: "threshold.largest_percent", what });
+        }
+        if threshold.p_percent < LEAST_P_PERCENT && !self.rehearsal {
+            let what = format!("at least {LEAST_P_PERCENT}");
+            return Err(PolicyError::Value { key: "threshold.p_percent", what });
+        }
+        if self.exploration.persons < threshold.persons {
+            return Err(PolicyError::Looser {
+                key: "exploration.persons".to_owned(),
+                value: self.exploration.persons,
+                than: "threshold.persons",
+                limit: threshold.persons,
+            });
+        }
+        Ok(())
+    }
+
+    fn check_statistics(&self) -> Result<(), PolicyError> {
+        let reviewed = self.review.iter().filter_map(|class| class.statistic.as_ref());
+        let named = self.exploration.statistics.iter().map(|name| ("exploration.statistics", name));
+        for (key, name) in named.chain(reviewed.map(|name| ("review.statistic", name))) {
+            if !STATISTICS.contains(&name.as_str()) {
+                return Err(PolicyError::Statistic { key: key.to_owned(), name: name.clone() });
             }
         }
         Ok(())
+    }
+
+    fn check_projects(&self) -> Result<(), PolicyError> {
+        for (name, project) in &self.project {
+            let looser = |key: &str, value, than, limit| {
+                Err(PolicyError::Looser { key: format!("project.{name}.{key}"), value, than, limit })
+            };
+            if let Some(persons) = project.persons.filter(|persons| *persons < self.threshold.persons) {
+                return looser("persons", persons, "threshold.persons", self.threshold.persons);
+            }
+            let limit = self.quota.project_per_week;
+            if let Some(per_week) = project.per_week.filter(|per_week| *per_week > limit) {
+                return looser("per_week", per_week, "quota.project_per_week", limit);
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens exploration as wide as a project with exact answers, for rehearsals on public or invented data: real nodes refuse to
+    /// serve with it.
+    pub fn open_wide(&mut self, tables: Vec<String>) {
+        self.rehearsal = true;
+        let statistics = STATISTICS.map(str::to_owned).to_vec();
+        let persons = self.threshold.persons;
+        self.exploration = Exploration { statistics, tables, fields: Vec::new(), persons, lane: Lane::Exact };
+        self.review.clear();
+        self.size = Size { cells: 5000, conditions: 64, fields: 64 };
+        self.quota = Quota {
+            researcher_per_minute: 1_000_000,
+            researcher_per_week: 1_000_000,
+            project_per_week: 1_000_000,
+            peer_per_week: 1_000_000,
+            different_per_quarter: 1_000_000,
+        };
     }
 
     /// The hash of the effective policy.
@@ -165,11 +471,17 @@ impl Policy {
         Safeguards { persons: self.exploration.persons, ..self.project_safeguards() }
     }
 
-    /// The safeguards inside projects, which single projects may tighten.
+    /// The safeguards inside projects and of the catalogue; single projects may tighten them.
     #[must_use]
     pub fn project_safeguards(&self) -> Safeguards {
         let Threshold { persons, events, at_risk, .. } = self.threshold;
         Safeguards { persons, events, at_risk }
+    }
+
+    /// The rules for sums.
+    #[must_use]
+    pub fn dominance(&self) -> Dominance {
+        Dominance { largest_percent: self.threshold.largest_percent, p_percent: self.threshold.p_percent }
     }
 
     /// The same for a table whose cells protect `unit`: hospitals have a threshold of their own, public acts none.
@@ -183,6 +495,16 @@ impl Policy {
     }
 }
 
+impl ReviewClass {
+    /// Whether an answer belongs to the class.
+    #[must_use]
+    pub fn holds(&self, way: Lane, statistic: &str, table: &str) -> bool {
+        self.way.is_none_or(|named| named == way)
+            && self.statistic.as_ref().is_none_or(|named| named == statistic)
+            && self.table.as_ref().is_none_or(|named| named == table)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,31 +514,69 @@ mod tests {
     #[test]
     fn the_shipped_policy_is_the_design_default() {
         let policy = Policy::parse(SHIPPED).unwrap();
-        assert_eq!(policy.threshold, Threshold { persons: 5, events: 3, at_risk: 10, facilities: 3 });
+        assert_eq!(
+            policy.threshold,
+            Threshold { persons: 5, events: 3, at_risk: 10, facilities: 3, largest_percent: 80, p_percent: 10 }
+        );
         assert_eq!((policy.exploration.persons, policy.rehearsal), (10, false));
         assert_eq!(policy.exploration.statistics, ["count"]);
+        assert_eq!(policy.exploration.lane, Lane::Perturbed);
+        assert_eq!((policy.noise, policy.quota, policy.size), (Noise::default(), Quota::default(), Size::default()));
+        assert_eq!(
+            (policy.exact, policy.privacy, policy.models),
+            (Exact::default(), Privacy::default(), Models::default())
+        );
     }
 
     #[test]
     fn unknown_keys_are_refused_by_name() {
-        for extra in ["noise = 1\n", "[threshold2]\n", "[threshold]\npersonz = 5\n"] {
-            let error = Policy::parse(&format!("{extra}{SHIPPED}")).unwrap_err().to_string();
-            assert!(["noise", "threshold2", "personz", "duplicate"].iter().any(|word| error.contains(word)), "{error}");
+        for (from, to) in [
+            ("[noise]", "[noise]\nnoise_seed = 1"),
+            ("[quota]", "[quotas]"),
+            ("persons = 5", "personz = 5"),
+            ("way = \"exact\"", "way = \"exact\"\nnode = \"mx\""),
+        ] {
+            assert!(SHIPPED.contains(from));
+            let error = Policy::parse(&SHIPPED.replacen(from, to, 1)).unwrap_err().to_string();
+            assert!(["noise_seed", "quotas", "personz", "node"].iter().any(|word| error.contains(word)), "{error}");
         }
     }
 
     #[test]
     fn thresholds_below_the_floor_need_a_rehearsal() {
-        let low = SHIPPED.replace("persons = 5", "persons = 2");
+        let low = SHIPPED.replace("persons = 5", "persons = 2").replace("\nevents = 3", "\nevents = 1");
         assert!(matches!(Policy::parse(&low), Err(PolicyError::Floor { .. })));
         assert!(Policy::parse(&format!("rehearsal = true\n{low}")).is_ok());
         assert!(Policy::parse(&format!("rehearsal = true\n{}", low.replace("persons = 2", "persons = 0"))).is_err());
     }
 
     #[test]
-    fn a_tier_may_only_tighten() {
+    fn a_tier_or_a_project_may_only_tighten() {
         let loose = SHIPPED.replace("persons = 10", "persons = 4");
         assert!(matches!(Policy::parse(&loose), Err(PolicyError::Looser { .. })));
+        let project = |line: &str| Policy::parse(&format!("{SHIPPED}\n[project.mx-2026-001]\n{line}\n"));
+        assert!(project("persons = 8").is_ok());
+        assert!(matches!(project("persons = 4"), Err(PolicyError::Looser { .. })));
+        assert!(matches!(project("per_week = 101"), Err(PolicyError::Looser { .. })));
+        assert!(project("statistics = [\"survival\"]").is_err(), "what a project may ask is granted, not configured");
+    }
+
+    #[test]
+    fn values_that_protect_too_little_are_refused() {
+        for (from, to) in [
+            ("bound = 15", "bound = 4"),
+            ("variance = 16.0", "variance = 0.5"),
+            ("variance = 16.0", "variance = nan"),
+            ("largest_percent = 80", "largest_percent = 81"),
+            ("p_percent = 10", "p_percent = 9"),
+            ("peer_per_week = 200", "peer_per_week = 49"),
+            ("node_rho = 2.0", "node_rho = inf"),
+            ("coefficient = 10.0", "coefficient = 51.0"),
+            ("cells = 1000", "cells = 5001"),
+        ] {
+            assert!(SHIPPED.contains(from), "{from}");
+            assert!(Policy::parse(&SHIPPED.replacen(from, to, 1)).is_err(), "{to}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use node_domain::months;
+use node_domain::{digest::Digest, months};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,10 @@ pub type GroupKey = BTreeMap<String, Option<String>>;
 pub enum Answer {
     /// Persons per group.
     Count(CountAnswer),
+    /// Persons per group and bin.
+    Histogram(HistogramAnswer),
+    /// Sums per group.
+    Mean(MeanAnswer),
     /// Life tables per group.
     Survival(SurvivalAnswer),
 }
@@ -30,7 +34,48 @@ impl Answer {
     pub fn release(&self) -> Release {
         match self {
             Self::Count(answer) => answer.release,
+            Self::Histogram(answer) => answer.release,
+            Self::Mean(answer) => answer.release,
             Self::Survival(answer) => answer.release,
+        }
+    }
+
+    /// All its cells, group by group.
+    #[must_use]
+    pub fn cells(&self) -> Vec<Cell> {
+        match self {
+            Self::Count(answer) => {
+                answer.cells.iter().flat_map(|cell| [Some(cell.persons), cell.cases]).flatten().collect()
+            }
+            Self::Histogram(answer) => {
+                answer.groups.iter().flat_map(|group| group.bins.iter().copied().chain([group.missing])).collect()
+            }
+            Self::Mean(answer) => {
+                let values = answer.groups.iter().flat_map(|group| &group.values);
+                let withheld = |value: &MeanValue| value.withheld.map(|reason| Cell::Refused { reason });
+                values.flat_map(|value| [Some(value.persons), Some(value.rows), withheld(value)]).flatten().collect()
+            }
+            Self::Survival(answer) => {
+                let of_cut = |cut: &Cut| [cut.at_risk, cut.events, cut.withdrawn];
+                let of_group = |group: &SurvivalGroup| {
+                    [group.persons, group.missing]
+                        .into_iter()
+                        .chain(group.cuts.iter().flat_map(of_cut))
+                        .collect::<Vec<_>>()
+                };
+                answer.groups.iter().flat_map(of_group).collect()
+            }
+        }
+    }
+
+    /// Whether a group keeps the numbers of an earlier snapshot.
+    #[must_use]
+    pub fn keeps_earlier(&self) -> bool {
+        match self {
+            Self::Count(answer) => answer.cells.iter().any(|cell| cell.as_of.is_some()),
+            Self::Histogram(answer) => answer.groups.iter().any(|group| group.as_of.is_some()),
+            Self::Mean(answer) => answer.groups.iter().any(|group| group.as_of.is_some()),
+            Self::Survival(answer) => answer.groups.iter().any(|group| group.as_of.is_some()),
         }
     }
 }
@@ -54,6 +99,76 @@ pub struct CountCell {
     /// Cases, where they are more than the persons and both may be shown.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cases: Option<Cell>,
+    /// The earlier snapshot whose number this still is: fewer persons than the threshold have changed since.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub as_of: Option<Digest>,
+}
+
+/// Persons per group and bin of a whole-number field.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HistogramAnswer {
+    /// The disclosure rule that the answer went through.
+    pub release: Release,
+    /// The field.
+    pub field: String,
+    /// Lower edges of the bins, increasing; a bin ends where the next begins, the last is open.
+    pub lower_edges: Vec<u16>,
+    /// Every group that the codes allow.
+    pub groups: Vec<HistogramGroup>,
+}
+
+/// The histogram of one group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HistogramGroup {
+    /// The group.
+    pub group: GroupKey,
+    /// Distinct persons per bin, one entry per lower edge.
+    pub bins: Vec<Cell>,
+    /// Distinct persons without a value.
+    pub missing: Cell,
+    /// The earlier snapshot whose numbers these still are.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub as_of: Option<Digest>,
+}
+
+/// Sums of whole-number fields per group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MeanAnswer {
+    /// The disclosure rule that the answer went through.
+    pub release: Release,
+    /// The fields, in the order of each group's values.
+    pub fields: Vec<String>,
+    /// Every group that the codes allow.
+    pub groups: Vec<MeanGroup>,
+}
+
+/// Sums of one group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MeanGroup {
+    /// The group.
+    pub group: GroupKey,
+    /// One entry per field.
+    pub values: Vec<MeanValue>,
+    /// The earlier snapshot whose numbers these still are.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub as_of: Option<Digest>,
+}
+
+/// Number, sum and sum of squares of one field in one group; the sums are absent where the number is not shown or one of those
+/// counted dominates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MeanValue {
+    /// Distinct persons (or hospitals) with a value.
+    pub persons: Cell,
+    /// Rows with a value: at least as many as the persons.
+    pub rows: Cell,
+    /// Sum over the rows, in the field's unit.
+    pub sum: Option<u64>,
+    /// Sum of squares over the rows; never beside noise.
+    pub sum_of_squares: Option<f64>,
+    /// Why the sums are absent although the number is shown.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub withheld: Option<Withheld>,
 }
 
 /// Life tables per group.
@@ -81,6 +196,9 @@ pub struct SurvivalGroup {
     /// The life table at every canonical boundary, the same whatever cuts were asked for: what the pooled estimate is made of.
     #[serde(skip_serializing_if = "Boundaries::is_empty", default)]
     pub boundaries: Boundaries,
+    /// The earlier snapshot whose curve this still is: fewer persons than the threshold have changed since.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub as_of: Option<Digest>,
 }
 
 /// The life table at the canonical boundaries, by column, all of one length; the first interval starts with all persons.
@@ -92,7 +210,7 @@ pub struct Boundaries {
     pub events: Vec<u64>,
     /// Withdrawn since the boundary before.
     pub withdrawn: Vec<u64>,
-    /// S(t), exact Kaplan-Meier.
+    /// S(t): exact Kaplan-Meier, or with noise the actuarial estimate from the perturbed numbers beside it.
     pub survival: Vec<f64>,
 }
 
@@ -174,6 +292,24 @@ pub enum Pooled {
         /// One entry per group.
         cells: Vec<PooledCount>,
     },
+    /// Sums by bin, with bounds where a country shows a band.
+    Histogram {
+        /// Countries that answered.
+        countries: u32,
+        /// The field.
+        field: String,
+        /// Lower edges of the bins.
+        lower_edges: Vec<u16>,
+        /// One entry per group.
+        groups: Vec<HistogramGroup>,
+    },
+    /// Means over the countries that show their sums.
+    Mean {
+        /// Countries that answered.
+        countries: u32,
+        /// One entry per group and field that any country shows.
+        means: Vec<PooledMean>,
+    },
     /// Pooled grouped curves.
     Survival {
         /// Estimator of the pooled curve.
@@ -193,6 +329,25 @@ pub enum Pooled {
 pub enum Estimator {
     /// Grouped product-limit estimate; see `node-statistics`, `survival::pool`.
     KaplanMeier,
+}
+
+/// The mean of one field in one group, over the countries that show their sums.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PooledMean {
+    /// The group.
+    pub group: GroupKey,
+    /// The field.
+    pub field: String,
+    /// Countries behind it.
+    pub countries: u32,
+    /// Rows with a value, of those countries.
+    pub rows: Cell,
+    /// Sum over the rows.
+    pub sum: u64,
+    /// Mean, in the field's unit.
+    pub mean: f64,
+    /// Standard deviation between rows; absent where a country's sum of squares is.
+    pub standard_deviation: Option<f64>,
 }
 
 /// Persons of one group over all countries.

@@ -12,7 +12,12 @@ pub enum Cell {
         /// Persons, or what the field says.
         n: u64,
     },
-    /// Somewhere from `low` to `high`: of one country always `0..k-1`, so that zero and small look alike; of several their sum.
+    /// The number with noise: how much the answer's release rule says. Of several countries: a sum of which at least one is so.
+    Perturbed {
+        /// Persons, or what the field says.
+        n: u64,
+    },
+    /// Somewhere from `low` to `high`: of one country always from 0, so that zero and small look alike; of several their sum.
     Banded {
         /// Least possible value.
         low: u64,
@@ -36,6 +41,10 @@ pub enum Withheld {
     OneDay,
     /// The curve ends before this cut: too few were at risk, or no boundary follows.
     TailCut,
+    /// It is large enough itself, but with the numbers that are shown it would tell a smaller one.
+    Complementary,
+    /// One or two of those counted make up too much of the sum.
+    Dominance,
 }
 
 impl Cell {
@@ -44,6 +53,15 @@ impl Cell {
     pub fn exact(&self) -> Option<u64> {
         match self {
             Self::Exact { n } => Some(*n),
+            Self::Perturbed { .. } | Self::Banded { .. } | Self::Refused { .. } => None,
+        }
+    }
+
+    /// The number that is shown, exact or with noise.
+    #[must_use]
+    pub fn shown(&self) -> Option<u64> {
+        match self {
+            Self::Exact { n } | Self::Perturbed { n } => Some(*n),
             Self::Banded { .. } | Self::Refused { .. } => None,
         }
     }

@@ -83,7 +83,25 @@ pub struct NodeStatement {
     pub project: Safeguards,
     /// The catalogue of the snapshot in force: indicators with their released answers.
     pub catalogue: Vec<CatalogueEntry>,
+    /// Its whole policy as a signed [`PolicyStatement`].
+    #[serde(default)]
+    pub policy: String,
 }
+
+/// The effective policy of a node; signed by it. Generic over the policy, which is read as a JSON value by others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PolicyStatement<P = serde_json::Value> {
+    /// The node.
+    pub node: NodeId,
+    /// The policy in force.
+    pub policy: P,
+    /// Hash of its canonical JSON, as every answer names it.
+    pub policy_hash: Digest,
+    /// When it was signed.
+    pub issued: DateTime<Utc>,
+}
+
+impl<P: Serialize> Outgoing for PolicyStatement<P> {}
 
 /// One indicator of a node's catalogue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -92,6 +110,8 @@ pub struct CatalogueEntry {
     pub indicator: String,
     /// Its version.
     pub version: u32,
+    /// The query whose answer it is.
+    pub query: Query,
     /// Its released answer.
     pub answer: Answer,
 }

@@ -100,6 +100,28 @@ problems! {
     ProjectNotApproved = "project-not-approved", 403, "The project is not approved at this node";
     /// The statistic or table is not permitted under that project, or outside one.
     NotPermitted = "not-permitted", 403, "This node's policy does not permit the query";
+    /// The project's document is not well formed, or asks for more than can be granted.
+    ProjectInvalid = "project-invalid", 422, "The project is not valid";
+    /// The project exists with another content.
+    ProjectConflict = "project-conflict", 409, "There is another project of that name";
+    /// The person, or the project, has asked as often as the node allows.
+    QuotaExceeded = "quota-exceeded", 429, "The quota is spent for now";
+    /// As many different queries were answered with noise as the node allows.
+    NoiseSpent = "noise-spent", 429, "As many different queries were answered with noise as this node allows for now";
+    /// The project's or the node's privacy budget does not suffice.
+    BudgetSpent = "budget-spent", 429, "The privacy budget does not suffice";
+    /// With what was released before, the exact answer would tell a number that is hidden.
+    WouldDisclose = "would-disclose", 403, "The answer would disclose a hidden number together with earlier ones";
+    /// The audit with everything that was released before would take more work than the node does.
+    AuditTooLarge = "audit-too-large", 403, "The answer cannot be audited with all that was released before";
+    /// The answer waits for a steward.
+    ReviewPending = "review-pending", 202, "The answer waits for a steward's review";
+    /// A steward has refused the answer.
+    ReviewRefused = "review-refused", 403, "A steward has refused to release the answer";
+    /// A second person must decide.
+    FourEyes = "four-eyes", 403, "A second person must decide";
+    /// It was decided before.
+    AlreadyDecided = "already-decided", 409, "It was decided before";
     /// The study was already answered for another query.
     StudyConflict = "study-conflict", 409, "The study was already asked with another query";
     /// The node has published nothing.

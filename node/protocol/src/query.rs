@@ -1,7 +1,10 @@
 //! What is asked: a filter, a grouping and a statistic over one analysis table.
 
+pub mod bins;
 pub mod group_codes;
 mod raw;
+
+use std::collections::BTreeSet;
 
 use node_domain::{
     dictionary::{Dictionary, Field, Kind, Table},
@@ -27,6 +30,10 @@ pub const MAX_DEPTH: usize = 8;
 pub const MAX_CONDITIONS: usize = 64;
 /// The most values of one `in`.
 pub const MAX_VALUES: usize = 500;
+/// The most fields of one `mean`.
+pub const MAX_MEANS: usize = 4;
+/// The names of all statistics, in the order of [`Statistic`].
+pub const STATISTICS: [&str; 4] = ["count", "histogram", "mean", "survival"];
 
 /// A question to a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -55,6 +62,16 @@ pub struct Query {
 pub enum Statistic {
     /// Persons per group.
     Count,
+    /// Persons per group and fixed bin of a whole-number field; the bins are the protocol's, never the asker's.
+    Histogram {
+        /// Whole-number field.
+        field: String,
+    },
+    /// Number, sum and sum of squares of whole-number fields.
+    Mean {
+        /// Whole-number fields, 1 to [`MAX_MEANS`].
+        fields: Vec<String>,
+    },
     /// Kaplan-Meier at the cuts.
     Survival {
         /// Endpoint of the table.
@@ -115,6 +132,8 @@ impl Statistic {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Count => "count",
+            Self::Histogram { .. } => "histogram",
+            Self::Mean { .. } => "mean",
             Self::Survival { .. } => "survival",
         }
     }
@@ -152,6 +171,12 @@ impl Query {
         for (at, condition) in self.conditions.iter().enumerate() {
             condition.check_shape(&format!("where[{at}]"), 1, &mut conditions)?;
         }
+        if let Statistic::Mean { fields } = &self.statistic {
+            let twice = fields.iter().enumerate().any(|(at, field)| fields[..at].contains(field));
+            if fields.is_empty() || fields.len() > MAX_MEANS || twice {
+                return bad("statistic.fields", format!("1 to {MAX_MEANS} fields, none twice"));
+            }
+        }
         let Statistic::Survival { cuts_months, .. } = &self.statistic else { return Ok(()) };
         if cuts_months.is_empty() {
             return bad("statistic.cuts_months", "at least one cut is needed".to_owned());
@@ -186,33 +211,105 @@ impl Query {
         for (at, condition) in self.conditions.iter().enumerate() {
             condition.check_against(table, &format!("where[{at}]"))?;
         }
-        let mut cells = 1_u64;
         for (at, name) in self.by.iter().enumerate() {
             let place = format!("by[{at}]");
             let field = known(table, name, &place)?;
             if !field.groupable {
                 return Err(ProblemKind::QueryInvalid.at(place, format!("`{name}` cannot be grouped by")));
             }
-            cells = cells.saturating_mul(self.codes_of(field).len() as u64 + 1);
         }
-        if let Statistic::Survival { endpoint, cuts_months } = &self.statistic {
-            if !table.endpoints.contains_key(endpoint) {
-                let known = table.endpoints.keys().cloned().collect::<Vec<_>>().join(", ");
-                return Err(ProblemKind::QueryInvalid
-                    .at("statistic.endpoint", format!("there is no such endpoint; choose one of: {known}")));
+        match &self.statistic {
+            Statistic::Count => {}
+            Statistic::Histogram { field } => {
+                measured(table, field, "statistic.field")?;
             }
-            if cells > MAX_CURVES {
-                let detail = format!("{cells} curves; at most {MAX_CURVES} are possible: group by fewer fields");
-                return Err(ProblemKind::TooManyCells.at("by", detail));
+            Statistic::Mean { fields } => {
+                for (at, field) in fields.iter().enumerate() {
+                    measured(table, field, &format!("statistic.fields[{at}]"))?;
+                }
             }
-            cells = cells.saturating_mul(cuts_months.len() as u64);
+            Statistic::Survival { endpoint, .. } => {
+                if !table.endpoints.contains_key(endpoint) {
+                    let known = table.endpoints.keys().cloned().collect::<Vec<_>>().join(", ");
+                    return Err(ProblemKind::QueryInvalid
+                        .at("statistic.endpoint", format!("there is no such endpoint; choose one of: {known}")));
+                }
+                let curves = self.group_count(table);
+                if curves > MAX_CURVES {
+                    let detail = format!("{curves} curves; at most {MAX_CURVES} are possible: group by fewer fields");
+                    return Err(ProblemKind::TooManyCells.at("by", detail));
+                }
+            }
         }
+        let cells = self.cell_count(table);
         if cells > MAX_CELLS {
             let detail =
                 format!("{cells} cells; at most {MAX_CELLS} are possible: group by fewer fields or narrow `where`");
             return Err(ProblemKind::TooManyCells.at("by", detail));
         }
         Ok(table)
+    }
+
+    /// How many groups its answer has, those of missing values included.
+    #[must_use]
+    pub fn group_count(&self, table: &Table) -> u64 {
+        let sizes = self.by.iter().filter_map(|name| table.field(name));
+        sizes.fold(1, |groups: u64, field| groups.saturating_mul(self.codes_of(field).len() as u64 + 1))
+    }
+
+    /// How many cells its answer has.
+    #[must_use]
+    pub fn cell_count(&self, table: &Table) -> u64 {
+        let each = match &self.statistic {
+            Statistic::Count => 1,
+            Statistic::Histogram { field } => {
+                table.field(field).map_or(1, |field| bins::lower_edges(field).len() as u64 + 1)
+            }
+            Statistic::Mean { fields } => fields.len() as u64,
+            Statistic::Survival { cuts_months, .. } => cuts_months.len() as u64,
+        };
+        self.group_count(table).saturating_mul(each)
+    }
+
+    /// The names of all fields that it filters, groups or measures by; an endpoint is named as it is asked for.
+    #[must_use]
+    pub fn fields(&self) -> BTreeSet<&str> {
+        let mut fields = self.restricted_by();
+        match &self.statistic {
+            Statistic::Count => {}
+            Statistic::Histogram { field } => {
+                fields.insert(field);
+            }
+            Statistic::Mean { fields: measured } => fields.extend(measured.iter().map(String::as_str)),
+            Statistic::Survival { endpoint, .. } => {
+                fields.insert(endpoint);
+            }
+        }
+        fields
+    }
+
+    /// The names of the fields that it filters or groups by.
+    #[must_use]
+    pub fn restricted_by(&self) -> BTreeSet<&str> {
+        let mut fields: BTreeSet<&str> = self.by.iter().map(String::as_str).collect();
+        self.conditions.iter().for_each(|condition| condition.name_fields(&mut fields));
+        fields
+    }
+
+    /// How many conditions it has, nested ones included.
+    #[must_use]
+    pub fn condition_count(&self) -> usize {
+        self.conditions.iter().map(Condition::count).sum()
+    }
+
+    /// Whether it asks the same of the same rows as `other`, whatever the project and the order of its groups.
+    #[must_use]
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        let sorted = |by: &[String]| by.iter().cloned().collect::<BTreeSet<_>>();
+        self.table == other.table
+            && self.conditions == other.conditions
+            && self.statistic == other.statistic
+            && sorted(&self.by) == sorted(&other.by)
     }
 
     /// The codes that groups of `field` can have, in order: the code list, or the whole numbers that top-level conditions leave.
@@ -269,7 +366,36 @@ fn known<'t>(table: &'t Table, name: &str, place: &str) -> Result<&'t Field, Pro
     })
 }
 
+/// A whole-number field that may be filtered by: only those may be measured.
+fn measured<'t>(table: &'t Table, name: &str, place: &str) -> Result<&'t Field, Problem> {
+    let field = known(table, name, place)?;
+    if !matches!(field.kind, Kind::Integer { .. }) || !field.filterable {
+        let detail = format!("`{name}` is no number that may be measured");
+        return Err(ProblemKind::QueryInvalid.at(place, detail));
+    }
+    Ok(field)
+}
+
 impl Condition {
+    /// It and all conditions inside it.
+    fn count(&self) -> usize {
+        match self {
+            Self::All(inner) | Self::Any(inner) => 1 + inner.iter().map(Self::count).sum::<usize>(),
+            Self::Not(inner) => 1 + inner.count(),
+            Self::In { .. } | Self::Between { .. } | Self::IsMissing { .. } => 1,
+        }
+    }
+
+    fn name_fields<'c>(&'c self, fields: &mut BTreeSet<&'c str>) {
+        match self {
+            Self::In { field, .. } | Self::Between { field, .. } | Self::IsMissing { field, .. } => {
+                fields.insert(field);
+            }
+            Self::All(inner) | Self::Any(inner) => inner.iter().for_each(|condition| condition.name_fields(fields)),
+            Self::Not(inner) => inner.name_fields(fields),
+        }
+    }
+
     fn check_shape(&self, place: &str, depth: usize, count: &mut usize) -> Result<(), Problem> {
         let bad = |detail: String| Err(ProblemKind::QueryInvalid.at(place, detail));
         *count += 1;

@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
 
-use crate::{envelope, problem::Problem, query::Query, study::Study};
+use crate::{envelope, problem::Problem, project, query::Query, study::Study};
 
 /// File names and contents of `schemas/protocol/` that come from this crate.
 #[must_use]
@@ -14,6 +14,8 @@ pub fn documents() -> Vec<(&'static str, String)> {
         ("answer.schema.json", document::<envelope::AnswerStatement>()),
         ("node.schema.json", document::<envelope::NodeStatement>()),
         ("heads.schema.json", document::<envelope::Heads>()),
+        ("project.schema.json", document::<project::Project>()),
+        ("project-status.schema.json", document::<project::ProjectStatus>()),
         ("study.schema.json", document::<Study>()),
         ("problem.schema.json", document::<Problem>()),
     ]

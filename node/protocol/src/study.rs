@@ -121,6 +121,8 @@ pub enum Status {
     Unreachable,
     /// It has not answered yet.
     Pending,
+    /// Its answer waits for a steward there; it is asked again until that is decided.
+    InReview,
 }
 
 /// A remark on a study for its reader.

@@ -1,7 +1,7 @@
 //! Whether an answer is one to the query: a peer may lie about its data, but not change the question for everybody.
 
 use node_protocol::{
-    answer::{Answer, GroupKey},
+    answer::{Answer, GroupKey, HistogramGroup, MeanGroup},
     problem::{Problem, ProblemKind},
     query::{MAX_CELLS, Query, Statistic},
 };
@@ -14,6 +14,20 @@ pub(crate) fn check(query: &Query, answer: &Answer) -> Result<(), Problem> {
     let mismatch = |what: &str| Err(ProblemKind::AnswerMismatch.because(what));
     let groups: Vec<&GroupKey> = match (&query.statistic, answer) {
         (Statistic::Count, Answer::Count(answer)) => answer.cells.iter().map(|cell| &cell.group).collect(),
+        (Statistic::Histogram { field }, Answer::Histogram(answer)) => {
+            let whole = |group: &HistogramGroup| group.bins.len() == answer.lower_edges.len();
+            if answer.field != *field || !answer.groups.iter().all(whole) {
+                return mismatch("it is of another field, or a bin is missing");
+            }
+            answer.groups.iter().map(|group| &group.group).collect()
+        }
+        (Statistic::Mean { fields }, Answer::Mean(answer)) => {
+            let whole = |group: &MeanGroup| group.values.len() == fields.len();
+            if answer.fields != *fields || !answer.groups.iter().all(whole) {
+                return mismatch("it is of other fields");
+            }
+            answer.groups.iter().map(|group| &group.group).collect()
+        }
         (Statistic::Survival { endpoint, cuts_months }, Answer::Survival(answer)) => {
             if answer.endpoint != *endpoint {
                 return mismatch("it is of another endpoint");
@@ -53,6 +67,7 @@ mod tests {
             group: fields.iter().map(|field| ((*field).to_owned(), None)).collect(),
             persons: Cell::Exact { n: 9 },
             cases: None,
+            as_of: None,
         };
         let answer = |cells: Vec<CountCell>| Answer::Count(CountAnswer { release, cells });
         let query = |by: &str, statistic: &str| {

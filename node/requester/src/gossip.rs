@@ -115,7 +115,7 @@ impl Requester {
         }
     }
 
-    async fn get(&self, peer: &NodeId, path: &str) -> Result<Vec<u8>, Problem> {
+    pub(crate) async fn get(&self, peer: &NodeId, path: &str) -> Result<Vec<u8>, Problem> {
         let (client, url, _) = self.peers.client(peer)?;
         let request = || Ok(client.get(format!("{url}{path}")).timeout(self.timing.attempt));
         body(send(request).await?).await

@@ -6,4 +6,5 @@ mod fits;
 pub mod gossip;
 pub mod peer;
 pub mod pool;
+pub mod projects;
 pub mod study;

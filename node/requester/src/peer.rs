@@ -10,7 +10,7 @@ use std::{
 use node_domain::{digest::Digest, node_id::NodeId};
 use node_protocol::problem::{Problem, ProblemKind};
 use node_trust::tls::{self, TlsState};
-use reqwest::{Client, RequestBuilder, Response, redirect};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 
 /// The longest body that is read from a peer, bytes.
 const MAX_BODY: usize = 8 << 20;
@@ -127,7 +127,8 @@ pub(crate) async fn body(mut response: Response) -> Result<Vec<u8>, Problem> {
         }
         body.extend_from_slice(&chunk);
     }
-    if status.is_success() {
+    // 202 tells that the answer waits for a steward: it comes as a problem too
+    if status.is_success() && status != StatusCode::ACCEPTED {
         return Ok(body);
     }
     let passing = status.is_server_error() || matches!(status.as_u16(), 408 | 429);

@@ -1,17 +1,19 @@
 //! Pools the answers of a study, and says what a reader must know about them.
 
+mod counts;
+mod means;
+mod notes;
+
 use std::collections::BTreeMap;
 
 use node_domain::months;
 use node_protocol::{
-    answer::{Answer, Boundaries, Cut, Estimator, GroupKey, LogRank, Pooled, PooledCount, Share, SurvivalGroup},
+    answer::{Answer, Boundaries, Cut, Estimator, GroupKey, LogRank, Pooled, SurvivalGroup},
     cell::{Cell, Withheld},
     query::{Query, Statistic},
-    study::{NodeState, Note, Status},
+    study::{NodeState, Note},
 };
 use node_statistics::{
-    count::{self, Bounds},
-    interval::wilson,
     log_rank::log_rank,
     survival::{self, Interval, Point, PooledMonth},
 };
@@ -19,72 +21,44 @@ use node_statistics::{
 /// The pooled estimate of the answers that are here, and remarks on it.
 #[must_use]
 pub fn pool(query: &Query, nodes: &[NodeState]) -> (Option<Pooled>, Vec<Note>) {
-    let (mut counts, mut curves) = (Vec::new(), Vec::new());
-    for node in nodes {
-        match &node.answer {
-            Some(Answer::Count(answer)) => {
-                counts.push(answer.cells.iter().map(|cell| (&cell.group, cell.persons)).collect());
-            }
-            Some(Answer::Survival(answer)) => curves.push(answer.groups.as_slice()),
-            None => {}
+    let answers = || nodes.iter().filter_map(|node| node.answer.as_ref());
+    // answers to another question are refused when they come (see `fits`)
+    let pooled = match &query.statistic {
+        Statistic::Count => {
+            let cells = answers().filter_map(|answer| match answer {
+                Answer::Count(answer) => Some(answer.cells.iter().map(|cell| (&cell.group, cell.persons)).collect()),
+                _ => None,
+            });
+            some(&cells.collect::<Vec<_>>()).map(counts::pool)
         }
-    }
-    let pooled = match (counts.is_empty(), curves.is_empty()) {
-        (false, true) => Some(pool_counts(&counts)),
-        (true, false) => match &query.statistic {
-            Statistic::Survival { cuts_months, .. } => Some(pool_survival(&curves, cuts_months)),
-            Statistic::Count => None,
-        },
-        // nothing has come; answers to another question are refused when they come (see `fits`)
-        _ => None,
+        Statistic::Histogram { .. } => {
+            let histograms = answers().filter_map(|answer| match answer {
+                Answer::Histogram(answer) => Some(answer),
+                _ => None,
+            });
+            counts::pool_histograms(&histograms.collect::<Vec<_>>())
+        }
+        Statistic::Mean { .. } => {
+            let sums = answers().filter_map(|answer| match answer {
+                Answer::Mean(answer) => Some(answer),
+                _ => None,
+            });
+            some(&sums.collect::<Vec<_>>()).map(means::pool)
+        }
+        Statistic::Survival { cuts_months, .. } => {
+            let curves = answers().filter_map(|answer| match answer {
+                Answer::Survival(answer) => Some(answer.groups.as_slice()),
+                _ => None,
+            });
+            some(&curves.collect::<Vec<_>>()).map(|curves| pool_survival(curves, cuts_months))
+        }
     };
-    let notes = notes(nodes, pooled.as_ref());
+    let notes = notes::of(nodes, pooled.as_ref());
     (pooled, notes)
 }
 
-fn bounds_of(cell: Cell) -> Option<Bounds> {
-    match cell {
-        Cell::Exact { n } => Some(Bounds { low: n, high: n }),
-        Cell::Banded { low, high } => Some(Bounds { low, high }),
-        Cell::Refused { .. } => None,
-    }
-}
-
-fn cell_of(bounds: Bounds) -> Cell {
-    if bounds.low == bounds.high {
-        Cell::Exact { n: bounds.low }
-    } else {
-        Cell::Banded { low: bounds.low, high: bounds.high }
-    }
-}
-
-/// Sums by group; a group that any country refuses has no sum.
-fn sums<'g>(countries: &[Vec<(&'g GroupKey, Cell)>]) -> BTreeMap<&'g GroupKey, Bounds> {
-    let mut sums: BTreeMap<&GroupKey, Option<Bounds>> = BTreeMap::new();
-    for (group, cell) in countries.iter().flatten() {
-        let sum = sums.entry(group).or_insert(Some(Bounds { low: 0, high: 0 }));
-        *sum = sum.zip(bounds_of(*cell)).and_then(|(left, right)| count::merge(left, right));
-    }
-    sums.into_iter().filter_map(|(group, sum)| Some((group, sum?))).collect()
-}
-
-fn pool_counts(countries: &[Vec<(&GroupKey, Cell)>]) -> Pooled {
-    let sums = sums(countries);
-    let exact = |bounds: &Bounds| (bounds.low == bounds.high).then_some(bounds.low);
-    let total = sums.values().try_fold(0_u64, |total, bounds| total.checked_add(exact(bounds)?));
-    let cells = sums
-        .iter()
-        .map(|(group, bounds)| PooledCount {
-            group: (*group).clone(),
-            persons: cell_of(*bounds),
-            share: exact(bounds)
-                .zip(total)
-                .filter(|_| sums.len() > 1)
-                .and_then(|(n, total)| wilson(n, total))
-                .map(|share| Share { value: share.value, lower: share.lower, upper: share.upper }),
-        })
-        .collect();
-    Pooled::Count { countries: u32::try_from(countries.len()).unwrap_or(u32::MAX), cells }
+fn some<T>(list: &[T]) -> Option<&[T]> {
+    (!list.is_empty()).then_some(list)
 }
 
 fn pool_survival(countries: &[&[SurvivalGroup]], cuts: &[u16]) -> Pooled {
@@ -92,7 +66,7 @@ fn pool_survival(countries: &[&[SurvivalGroup]], cuts: &[u16]) -> Pooled {
         countries.iter().map(|groups| groups.iter().map(|group| (&group.group, group.persons)).collect()).collect();
     let missing: Vec<Vec<(&GroupKey, Cell)>> =
         countries.iter().map(|groups| groups.iter().map(|group| (&group.group, group.missing)).collect()).collect();
-    let (persons, missing) = (sums(&persons), sums(&missing));
+    let (persons, missing) = (counts::sums(&persons), counts::sums(&missing));
 
     let mut curves: BTreeMap<&GroupKey, Vec<&SurvivalGroup>> = BTreeMap::new();
     for group in countries.iter().flat_map(|groups| groups.iter()).filter(|group| !intervals(group).is_empty()) {
@@ -105,10 +79,11 @@ fn pool_survival(countries: &[&[SurvivalGroup]], cuts: &[u16]) -> Pooled {
         let curve = survival::pooled_curve(&pooled);
         groups.push(SurvivalGroup {
             group: (*key).clone(),
-            persons: persons.get(key).map_or(Cell::Refused { reason: Withheld::Merged }, |bounds| cell_of(*bounds)),
-            missing: missing.get(key).map_or(Cell::Refused { reason: Withheld::Merged }, |bounds| cell_of(*bounds)),
+            persons: persons.get(key).map_or(Cell::Refused { reason: Withheld::Merged }, |total| total.cell()),
+            missing: missing.get(key).map_or(Cell::Refused { reason: Withheld::Merged }, |total| total.cell()),
             cuts: pooled_cuts(cuts, countries, &curve),
             boundaries: Boundaries::default(),
+            as_of: None,
         });
         // rows whose value is missing are no group to compare
         if key.values().any(Option::is_none) {
@@ -133,7 +108,7 @@ fn pool_survival(countries: &[&[SurvivalGroup]], cuts: &[u16]) -> Pooled {
 /// The life table of a country from its boundaries; empty where it does not add up: a peer may lie about its data, but not
 /// break the numbers of the others.
 fn intervals(group: &SurvivalGroup) -> Vec<Interval> {
-    let Some(mut entering) = group.persons.exact() else { return Vec::new() };
+    let Some(mut entering) = group.persons.shown() else { return Vec::new() };
     let (mut from_month, mut survival) = (0, 1.0);
     let table = &group.boundaries;
     if [table.events.len(), table.withdrawn.len(), table.survival.len()] != [table.months.len(); 3] {
@@ -180,14 +155,16 @@ fn pooled_cuts(cuts: &[u16], countries: &[&SurvivalGroup], curve: &[Point]) -> V
             let (events, withdrawn) =
                 inside().fold((0_u64, 0_u64), |sum, row| (sum.0.saturating_add(row.1), sum.1.saturating_add(row.2)));
             let at_risk = covering.iter().flat_map(|group| &group.cuts).filter(|cut| cut.month == month);
-            let at_risk = at_risk.map(|cut| cut.at_risk.exact()).try_fold(0_u64, |sum, n| sum.checked_add(n?));
-            let at_risk = at_risk.map_or(Cell::Refused { reason: Withheld::OneDay }, |n| Cell::Exact { n });
+            let at_risk = at_risk.map(|cut| cut.at_risk.shown()).try_fold(0_u64, |sum, n| sum.checked_add(n?));
+            let noisy = covering.iter().any(|group| group.persons.exact().is_none());
+            let number = |n| if noisy { Cell::Perturbed { n } } else { Cell::Exact { n } };
+            let at_risk = at_risk.map_or(Cell::Refused { reason: Withheld::OneDay }, number);
             let row = Cut {
                 month,
                 days: months::days(month),
                 at_risk: if all_show { at_risk } else { hidden },
-                events: if aligned { Cell::Exact { n: events } } else { hidden },
-                withdrawn: if aligned { Cell::Exact { n: withdrawn } } else { hidden },
+                events: if aligned { number(events) } else { hidden },
+                withdrawn: if aligned { number(withdrawn) } else { hidden },
                 merged: point.is_some() && !aligned,
                 survival: point.map(|point| point.survival),
                 standard_error: point.and_then(|point| point.standard_error),
@@ -203,84 +180,14 @@ fn pooled_cuts(cuts: &[u16], countries: &[&SurvivalGroup], curve: &[Point]) -> V
         .collect()
 }
 
-fn notes(nodes: &[NodeState], pooled: Option<&Pooled>) -> Vec<Note> {
-    let mut notes = Vec::new();
-    let mut say = |code: &str, text: String| notes.push(Note { code: code.to_owned(), text });
-    let with = |status: Status| nodes.iter().filter(move |node| node.status == status).collect::<Vec<_>>();
-    let names = |nodes: &[&NodeState]| nodes.iter().map(|node| node.node.as_str()).collect::<Vec<_>>().join(", ");
-    let answered = with(Status::Answered);
-    if answered.is_empty() {
-        say("partial", "No node has answered, so there is no pooled estimate.".to_owned());
-    } else if answered.len() < nodes.len() {
-        let (here, all) = (answered.len(), nodes.len());
-        say("partial", format!("{here} of {all} nodes have answered; the pooled estimate is of these alone."));
-    }
-    for (status, code, words) in [
-        (Status::Refused, "refused", "refused the query"),
-        (Status::Unreachable, "unreachable", "could not be reached and will be asked again until the deadline"),
-        (Status::Pending, "pending", "have not answered yet"),
-    ] {
-        let nodes = with(status);
-        if !nodes.is_empty() {
-            say(code, format!("{} {words}.", names(&nodes)));
-        }
-    }
-    let groups = |node: &NodeState| match &node.answer {
-        Some(Answer::Survival(answer)) => answer.groups.clone(),
-        _ => Vec::new(),
-    };
-    let banded = |node: &&&NodeState| match &node.answer {
-        Some(Answer::Count(answer)) => answer.cells.iter().any(|cell| cell.persons.exact().is_none()),
-        Some(Answer::Survival(answer)) => answer.groups.iter().any(|group| group.persons.exact().is_none()),
-        None => false,
-    };
-    let hides = |reason: Withheld| {
-        move |node: &&&NodeState| {
-            groups(node).iter().flat_map(|group| &group.cuts).any(|cut| cut.events == Cell::Refused { reason })
-        }
-    };
-    let nodes_with = |test: &dyn Fn(&&&NodeState) -> bool| {
-        names(&answered.iter().filter(|node| test(node)).copied().collect::<Vec<_>>())
-    };
-    let small = nodes_with(&banded);
-    if !small.is_empty() {
-        say(
-            "banded",
-            format!(
-                "Groups of fewer persons than the node's threshold are shown as a band, zero and small alike: {small}."
-            ),
-        );
-    }
-    let merged = nodes_with(&hides(Withheld::Merged));
-    if !merged.is_empty() {
-        let why = "since too few events lie on one of its sides; the next cut shown covers it";
-        say("merged", format!("A cut is not shown {why}: {merged}."));
-    }
-    let tail = nodes_with(&hides(Withheld::TailCut));
-    if !tail.is_empty() {
-        say(
-            "tail_cut",
-            format!("Curves end before the last cut, since too few were at risk or too few events followed: {tail}."),
-        );
-    }
-    if matches!(pooled, Some(Pooled::Survival { groups, .. }) if groups.iter().flat_map(|group| &group.cuts).any(|cut| cut.merged))
-    {
-        say(
-            "pooled_merged",
-            "At some pooled cuts a country's interval is wider: there the estimate takes its hazard as constant inside, and no \
-             counts are given."
-                .to_owned(),
-        );
-    }
-    notes
-}
-
 #[cfg(test)]
 mod tests {
     use node_protocol::{
         answer::{CountAnswer, CountCell, SurvivalAnswer},
         release::{Release, Safeguards},
     };
+
+    use node_protocol::study::Status;
 
     use super::*;
 
@@ -304,7 +211,7 @@ mod tests {
     }
 
     fn count(persons: Cell) -> Answer {
-        let cells = vec![CountCell { group: GroupKey::new(), persons, cases: None }];
+        let cells = vec![CountCell { group: GroupKey::new(), persons, cases: None, as_of: None }];
         Answer::Count(CountAnswer { release: RELEASE, cells })
     }
 
@@ -329,6 +236,7 @@ mod tests {
             missing,
             cuts: vec![cut],
             boundaries,
+            as_of: None,
         };
         Answer::Survival(SurvivalAnswer { release: RELEASE, endpoint: "overall".into(), groups: vec![group] })
     }

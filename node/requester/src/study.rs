@@ -5,11 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use node_domain::{clock::Clock, digest::Digest, node_id::NodeId};
 use node_protocol::{
+    answer::Answer,
     canonical,
     envelope::{AnswerRequest, AuditHead},
+    estimate::Estimate,
     problem::{Problem, ProblemKind},
     query::Query,
     study::{NodeState, Status, Study, StudyId},
@@ -43,8 +45,9 @@ pub struct Timing {
 /// Randomness as an argument: 128 bits for each study and token.
 pub type Draw = dyn Fn() -> u128 + Send + Sync;
 
-/// A keyed hash as an argument.
-pub type Pseudonym = dyn Fn(&str) -> String + Send + Sync;
+/// The pseudonym of a person towards peers, under a secret of this node: another one in every project, the same at every query
+/// within it.
+pub type Pseudonym = dyn Fn(&str, Option<&str>) -> String + Send + Sync;
 
 /// The asking side of a node.
 pub struct Requester {
@@ -62,8 +65,8 @@ pub struct Requester {
     pub draw: Box<Draw>,
     /// How long things may take.
     pub timing: Timing,
-    /// Pseudonym of a person, under a secret of this node.
-    pub pseudonym: Box<Pseudonym>,
+    /// Pseudonyms of persons.
+    pub pseudonym: Arc<Pseudonym>,
     /// Held while a membership is adopted.
     pub adopting: tokio::sync::Mutex<()>,
 }
@@ -100,19 +103,29 @@ impl Requester {
         nodes: &[NodeId],
         lasting: TimeDelta,
     ) -> Result<StudyId, StudyError> {
+        let nodes = self.chosen(nodes)?;
+        let study = self.new_study(asker, query, lasting)?;
+        self.store.begin_study(&study, &nodes).await?;
+        Ok(study.study)
+    }
+
+    /// The nodes to ask: all active ones where none is named.
+    fn chosen(&self, nodes: &[NodeId]) -> Result<Vec<NodeId>, Problem> {
         let roster = self.peers.tls().roster.load();
         let active: Vec<NodeId> = roster.active().map(|member| member.node.clone()).collect();
         if let Some(stranger) = nodes.iter().find(|node| !active.contains(node)) {
             let known = active.iter().map(NodeId::as_str).collect::<Vec<_>>().join(", ");
-            return Err(ProblemKind::BodyInvalid
-                .at("nodes", format!("`{stranger}` is no active member: {known}"))
-                .into());
+            return Err(ProblemKind::BodyInvalid.at("nodes", format!("`{stranger}` is no active member: {known}")));
         }
         let mut nodes = if nodes.is_empty() { active } else { nodes.to_vec() };
         nodes.sort_unstable();
         nodes.dedup();
+        Ok(nodes)
+    }
+
+    fn new_study(&self, asker: Asker, query: Query, lasting: TimeDelta) -> Result<StoredStudy, StudyError> {
         let started = self.clock.now();
-        let study = StoredStudy {
+        Ok(StoredStudy {
             study: StudyId::from_random((self.draw)()),
             asker: asker.subject,
             role: asker.role,
@@ -120,9 +133,7 @@ impl Requester {
             query,
             started,
             deadline: started + lasting,
-        };
-        self.store.begin_study(&study, &nodes).await?;
-        Ok(study.study)
+        })
     }
 
     /// Asks the missing nodes in rounds until all have answered or refused, or the deadline is past.
@@ -144,13 +155,16 @@ impl Requester {
     /// Where the store fails or there is no such study.
     pub async fn round(self: &Arc<Self>, study: &StudyId) -> Result<bool, StudyError> {
         let (stored, nodes) = self.stored(study).await?;
-        let missing = nodes.iter().filter(|node| matches!(node.status, Status::Pending | Status::Unreachable));
-        if self.clock.now() >= stored.deadline {
+        let missing =
+            nodes.iter().filter(|node| matches!(node.status, Status::Pending | Status::Unreachable | Status::InReview));
+        let missing = missing.filter(|node| self.clock.now() < deadline_of(&stored, node.status));
+        let missing: Vec<NodeId> = missing.map(|node| node.node.clone()).collect();
+        if missing.is_empty() {
             return Ok(false);
         }
         let stored = Arc::new(stored);
         let mut tasks = JoinSet::new();
-        for node in missing.map(|node| node.node.clone()) {
+        for node in missing {
             let (requester, stored) = (Arc::clone(self), Arc::clone(&stored));
             tasks.spawn(async move { requester.ask_and_tell(&stored, node).await });
         }
@@ -171,7 +185,7 @@ impl Requester {
                     }
                 }
             }
-            again |= noted.iter().any(|(node, _)| node.status == Status::Unreachable);
+            again |= noted.iter().any(|(node, _)| matches!(node.status, Status::Unreachable | Status::InReview));
             if let Err(error) = self.store.note_nodes(study, &noted).await {
                 // asked again, the nodes give the same answers
                 tracing::error!(study.id = %study, error = &error as &dyn std::error::Error, "states were not noted");
@@ -204,15 +218,7 @@ impl Requester {
 
     /// Sends the query to one node and verifies what it says.
     async fn ask(&self, study: &StoredStudy, node: &NodeId) -> Result<(String, Verified), Problem> {
-        let (client, url, thumbprint) = self.peers.client(node)?;
-        let question = AnswerRequest { study: study.study.clone(), query: study.query.clone() };
-        let request = || {
-            let token = self.token(study, node, thumbprint)?;
-            let request = client.post(format!("{url}/v1/answers")).bearer_auth(token);
-            Ok(request.json(&question).timeout(self.timing.attempt))
-        };
-        let response = send(request).await?;
-        let text = String::from_utf8(body(response).await?)
+        let text = String::from_utf8(self.send_question(study, node, "/v1/answers").await?)
             .map_err(|_| ProblemKind::AnswerInvalid.because("it is not text"))?;
         let roster = self.peers.tls().roster.load();
         let verified = signed::verify(&text, node, &study.study, &study.query_hash, &roster)?;
@@ -220,12 +226,69 @@ impl Requester {
         Ok((text, verified))
     }
 
+    /// Asks one node as the study `study`, once, and remembers nothing: for the attack suite, which sends what no honest node would.
+    ///
+    /// # Errors
+    /// The node's refusal, and an answer that does not fit.
+    pub async fn ask_directly(
+        &self,
+        asker: Asker,
+        study: StudyId,
+        query: &Query,
+        node: &NodeId,
+    ) -> Result<Answer, Problem> {
+        let malformed = |_| ProblemKind::Internal.because("the query has no canonical form");
+        let query_hash = canonical::digest(query).map_err(malformed)?;
+        let started = self.clock.now();
+        let Asker { subject, role } = asker;
+        let study =
+            StoredStudy { study, asker: subject, role, query: query.clone(), query_hash, started, deadline: started };
+        Ok(self.ask(&study, node).await?.1.into_statement().answer)
+    }
+
+    async fn send_question(&self, study: &StoredStudy, node: &NodeId, path: &str) -> Result<Vec<u8>, Problem> {
+        let (client, url, thumbprint) = self.peers.client(node)?;
+        let question = AnswerRequest { study: study.study.clone(), query: study.query.clone() };
+        let request = || {
+            let token = self.token(study, node, thumbprint)?;
+            let request = client.post(format!("{url}{path}")).bearer_auth(token);
+            Ok(request.json(&question).timeout(self.timing.attempt))
+        };
+        body(send(request).await?).await
+    }
+
+    /// What each node would do with a query, without asking it: nothing is remembered here or counted there.
+    ///
+    /// # Errors
+    /// Where a named node is no active member.
+    pub async fn estimate(
+        self: &Arc<Self>,
+        asker: Asker,
+        query: Query,
+        nodes: &[NodeId],
+    ) -> Result<Vec<(NodeId, Result<Estimate, Problem>)>, StudyError> {
+        let nodes = self.chosen(nodes)?;
+        let study = Arc::new(self.new_study(asker, query, TimeDelta::zero())?);
+        let mut tasks = JoinSet::new();
+        for node in nodes {
+            let (requester, study) = (Arc::clone(self), Arc::clone(&study));
+            tasks.spawn(async move {
+                let said = requester.send_question(&study, &node, "/v1/estimates").await;
+                let malformed = |_| ProblemKind::AnswerInvalid.because("the estimate is not of this protocol");
+                (node, said.and_then(|bytes| serde_json::from_slice(&bytes).map_err(malformed)))
+            });
+        }
+        let mut estimates = tasks.join_all().await;
+        estimates.sort_by(|left, right| left.0.cmp(&right.0));
+        Ok(estimates)
+    }
+
     fn token(&self, study: &StoredStudy, node: &NodeId, thumbprint: Digest) -> Result<String, Problem> {
         let now = self.clock.now().timestamp();
         let claims = Claims {
             iss: self.node.clone(),
             aud: node.clone(),
-            sub: self.pseudonym(&study.asker, study.query.project.as_deref()),
+            sub: (self.pseudonym)(&study.asker, study.query.project.as_deref()),
             role: study.role.clone(),
             study: study.study.clone(),
             query_hash: study.query_hash,
@@ -235,11 +298,6 @@ impl Requester {
             cnf: Confirmation { thumbprint },
         };
         issue(&claims, &self.key).map_err(|_| ProblemKind::Internal.because("the request token could not be signed"))
-    }
-
-    /// The pseudonym of a person towards peers: another one in every project, the same at every query within it.
-    fn pseudonym(&self, subject: &str, project: Option<&str>) -> String {
-        (self.pseudonym)(&format!("person\n{subject}\n{}", project.unwrap_or_default()))
     }
 
     async fn stored(&self, study: &StudyId) -> Result<(StoredStudy, Vec<StoredNode>), StudyError> {
@@ -297,9 +355,18 @@ impl Requester {
     }
 }
 
+/// How long an answer that waits for a steward is asked for again, days.
+const REVIEW_DAYS: i64 = 30;
+
+/// Until when a node is asked again: a steward may take longer than a line that is down.
+fn deadline_of(study: &StoredStudy, status: Status) -> DateTime<Utc> {
+    if status == Status::InReview { study.started + TimeDelta::days(REVIEW_DAYS) } else { study.deadline }
+}
+
 /// Whether a refusal may go away by itself.
 fn status_of(problem: &Problem) -> Status {
     match problem.kind {
+        ProblemKind::ReviewPending => Status::InReview,
         ProblemKind::PeerUnreachable
         | ProblemKind::Busy
         | ProblemKind::NoSnapshot

@@ -1,42 +1,63 @@
-//! One query from a peer, from its token to the signed answer: the whole story in [`Responder::answer`].
+//! Answers a peer: one function, a stage a line, that tells how a question becomes a signed and audited answer.
 
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use node_disclosure::release::{Released, release};
+use chrono::{DateTime, Utc};
+use node_disclosure::{
+    differential::mechanism::Sampler,
+    private::PrivateError,
+    release::{OtherWay, Released},
+};
 use node_domain::{clock::Clock, dictionary::Dictionary, digest::Digest, node_id::NodeId};
-use node_engine::columnar::{Measures, TabulateError, tabulate};
-use node_policy::{permit::permit, policy::Policy};
+use node_engine::columnar::TabulateError;
+use node_policy::{
+    permit::{Asking, Grant, Permitted, permit},
+    policy::Policy,
+    role::{Action, Role},
+};
 use node_protocol::{
     answer::Answer,
     canonical::{self, CanonicalError},
-    envelope::{
-        AnswerRequest, AnswerStatement, AuditHead, CatalogueEntry, HEADS_PAGE, Heads, NodeStatement, PROTOCOL_VERSION,
-    },
+    envelope::{AnswerRequest, AnswerStatement, AuditHead, PROTOCOL_VERSION},
     problem::{Problem, ProblemKind},
+    project::ProjectState,
+    query::Query,
+    release::{Release, Way},
 };
 use node_snapshot::shelf::Snapshot;
 use node_store::{
     Store, StoreError,
-    answers::{Precedent, Recorded, UsedToken},
+    answers::{Handover, Precedent, Recorded, UsedToken},
     audit::Event,
+    budgets::BudgetCharge,
+    ledger::LedgerEntry,
 };
 use node_trust::{
     keys::SigningKey,
-    membership::MembershipFile,
     roster::Roster,
-    signed::sign,
+    signed::{Kind, sign},
     token::{Caller, Peer, identify},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::{catalogue::Catalogue, noise::Noises, quota};
 
 /// What is in force at the node: replaced whole when the operator publishes.
 pub struct Published {
     /// The snapshot.
-    pub snapshot: Snapshot,
+    pub snapshot: Arc<Snapshot>,
     /// Its catalogue.
-    pub catalogue: Vec<CatalogueEntry>,
+    pub catalogue: Catalogue,
+    /// The snapshot that was in force before it.
+    pub before: Option<Digest>,
 }
+
+/// A former snapshot that is still on the shelf, with its catalogue.
+pub type Former = dyn Fn(Digest) -> Option<Arc<Published>> + Send + Sync;
+
+/// The pseudonym of a person within a project, or outside of one.
+pub type Pseudonym = dyn Fn(&str, Option<&str>) -> String + Send + Sync;
 
 /// The answering side of a node.
 pub struct Responder {
@@ -52,25 +73,41 @@ pub struct Responder {
     pub policy_hash: Digest,
     /// What is published; nothing before the first publication.
     pub published: ArcSwapOption<Published>,
+    /// Former snapshots.
+    pub former: Box<Former>,
     /// The membership in force.
     pub roster: Arc<ArcSwap<Roster>>,
     /// What is remembered.
     pub store: Store,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// The noise of sets of persons.
+    pub noises: Noises,
+    /// Fresh noise.
+    pub sampler: Box<dyn Fn() -> Box<dyn Sampler + Send> + Send + Sync>,
+    /// Pseudonym of a person of this institute within a project, as this node's own questions carry it.
+    pub pseudonym: Arc<Pseudonym>,
     /// How many answers are made at once; beyond, the node is busy.
     pub capacity: Semaphore,
+    /// Held from the audit of an exact answer until it is in the ledger: two that are safe alone may not be so together.
+    pub exact: Mutex<()>,
 }
 
 /// A fault of this node while it answers. Its text goes to the log, never to the peer.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+pub(crate) enum Fault {
     #[error("the store failed")]
     Store(#[from] StoreError),
     #[error("the snapshot could not be counted")]
     Tabulate(#[from] TabulateError),
-    #[error("the answer has no canonical form")]
+    #[error("the statement has no canonical form")]
     Canonical(#[from] CanonicalError),
+    #[error("the answer could not be released")]
+    Way(#[from] OtherWay),
+    #[error("the private answer could not be released")]
+    Private(#[from] PrivateError),
+    #[error("the noise of the policy has no table")]
+    Noise(#[from] node_disclosure::perturbation::table::TableError),
 }
 
 impl From<Fault> for Problem {
@@ -80,12 +117,33 @@ impl From<Fault> for Problem {
     }
 }
 
+/// What policy says to a question.
+enum Decided<'d> {
+    /// It is an indicator's: its numbers were released when the snapshot was published.
+    Indicator(Released<Answer>),
+    /// It may be asked ad hoc.
+    AdHoc(Box<Permitted<'d, Query>>),
+}
+
+/// A released answer with everything that is recorded of it.
+pub(crate) struct Outcome {
+    pub(crate) released: Released<Answer>,
+    /// What was decided and why, for the audit.
+    pub(crate) why: String,
+    /// Why it waits for a steward, where it does.
+    pub(crate) review: Option<String>,
+    /// Its price, where it has one.
+    pub(crate) charge: Option<BudgetCharge>,
+    /// The end of the ledger that an exact answer was audited with.
+    pub(crate) audited_to: Option<u64>,
+}
+
 impl Responder {
     /// Answers `request` of `peer`, who shows `token` for it.
     ///
     /// # Errors
     /// The refusal of the first stage that says no. What the stages before identification refuse leaves no trace in the store;
-    /// what policy refuses is audited.
+    /// what policy and disclosure control refuse is audited.
     pub async fn answer(&self, peer: &Peer, token: &str, request: AnswerRequest) -> Result<String, Problem> {
         let _place = self.capacity.try_acquire().map_err(|_| busy())?;
         let now = self.clock.now();
@@ -93,26 +151,127 @@ impl Responder {
         let roster = self.roster.load_full();
 
         let caller = identify(peer, token, &self.node, &request.study, &query_hash, &roster, now)?;
-        if let Some(known) = self.precedent(&caller).await? {
+        if let Some(known) = self.precedent(&caller, &request.query).await? {
             return Ok(known);
         }
         let published = self.published.load_full().ok_or_else(no_snapshot)?;
-        let role = caller.claims().role.parse();
-        let permitted = role.and_then(|role| permit(request.query, role, &self.policy, &self.dictionary, now));
-        let permitted = match permitted {
-            Ok(permitted) => permitted,
-            Err(problem) => return Err(self.refuse(&caller, problem).await?),
+        let outcome = match self.decide(&caller, &request.query, &published, now).await {
+            Ok(Decided::Indicator(released)) => Ok(Outcome::indicator(released)),
+            Ok(Decided::AdHoc(permitted)) => match quota::admit(self, &caller, &request.query, now).await {
+                Ok(()) => return self.answer_ad_hoc(&caller, &permitted, &published, now).await,
+                Err(problem) => Err(problem),
+            },
+            Err(problem) => Err(problem),
         };
-        let query = permitted.query().clone();
-        let (groups, sealed) = tabulate(&published.snapshot, &permitted, Measures::default()).map_err(Fault::from)?;
-        let released = release(&query, &groups, sealed);
-        let event = self.answer_given(&caller, &query, &published, &released)?;
-        let sign = |audit_head| self.sign(&caller, &published, released, audit_head, roster.epoch());
+        match outcome {
+            Ok(outcome) => self.hand(&caller, &request.query, &published, outcome, now).await,
+            Err(problem) => Err(self.refuse(&caller, &request.query, problem).await?),
+        }
+    }
+
+    /// May it be asked: an indicator by everybody who may ask at all, everything else as the tier or the project allows.
+    async fn decide(
+        &self,
+        caller: &Caller,
+        query: &Query,
+        published: &Published,
+        now: DateTime<Utc>,
+    ) -> Result<Decided<'_>, Problem> {
+        let role: Role = caller.claims().role.parse()?;
+        role.demand(Action::Ask)?;
+        query.check_shape()?;
+        if let Some(released) = published.catalogue.answer_to(query) {
+            return Ok(Decided::Indicator(released.clone()));
+        }
+        let grant = self.grant(query).await?;
+        let asking = Asking { role, peer: caller.node(), grant: grant.as_ref() };
+        permit(query.clone(), asking, &self.policy, &self.dictionary, now)
+            .map(|permitted| Decided::AdHoc(Box::new(permitted)))
+    }
+
+    /// What this node's steward granted to the project that the query names.
+    pub(crate) async fn grant(&self, query: &Query) -> Result<Option<Grant>, Problem> {
+        let Some(id) = query.project.as_ref().and_then(|name| name.parse().ok()) else { return Ok(None) };
+        let stored = self.store.stored_project(&id).await.map_err(Fault::from)?;
+        let granted = |state| matches!(state, ProjectState::Approved | ProjectState::Narrowed);
+        Ok(stored.filter(|stored| granted(stored.state)).and_then(|stored| {
+            let terms = stored.terms?;
+            Some(Grant { project: stored.project, terms })
+        }))
+    }
+
+    /// Counts, releases and hands over.
+    async fn answer_ad_hoc(
+        &self,
+        caller: &Caller,
+        permitted: &Permitted<'_, Query>,
+        published: &Arc<Published>,
+        now: DateTime<Utc>,
+    ) -> Result<String, Problem> {
+        // one exact answer at a time: two that are safe alone may not be so together
+        let _alone = match permitted.conditions().way {
+            Way::Exact => Some(self.exact.lock().await),
+            _ => None,
+        };
+        match self.release(permitted, published).await {
+            Ok(outcome) => self.hand(caller, permitted.query(), published, outcome, now).await,
+            Err(problem) => Err(self.refuse(caller, permitted.query(), problem).await?),
+        }
+    }
+
+    /// Records, signs and hands over an answer, or keeps it back for a steward.
+    async fn hand(
+        &self,
+        caller: &Caller,
+        query: &Query,
+        published: &Published,
+        outcome: Outcome,
+        now: DateTime<Utc>,
+    ) -> Result<String, Problem> {
+        let Outcome { released, why, review, charge, audited_to } = outcome;
         let claims = caller.claims();
-        let recorded = self.store.give(&used(&caller), (&claims.study, &query_hash), now, event, sign).await;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let answer = released.get();
+        let rule = answer.release();
+        let is_indicator = matches!(rule, Release::Catalogue(_));
+        let canonical = text(canonical::bytes(query).map_err(Fault::from)?);
+        let handover = Handover {
+            token: used(caller),
+            study: claims.study.clone(),
+            query_hash: claims.query_hash,
+            role: claims.role.clone(),
+            policy_hash: self.policy_hash,
+            answer_hash: canonical::digest(answer).map_err(Fault::from)?,
+            why,
+            entry: LedgerEntry {
+                subject: claims.sub.clone(),
+                project: query.project.clone(),
+                question_hash: question_hash(query)?,
+                query: canonical,
+                snapshot: published.snapshot.id,
+                rule: rule.name(),
+                answer: if is_indicator { None } else { Some(text(canonical::bytes(answer).map_err(Fault::from)?)) },
+            },
+            charge,
+            audited_to,
+        };
+        let epoch = self.roster.load().epoch();
+        let sign = |audit_head| self.sign(caller, published, released, audit_head, epoch);
+        let recorded = match review {
+            None => self.store.give(&handover, now, sign).await,
+            Some(class) => self.store.hold(&handover, &class, now, sign).await,
+        };
         match recorded.map_err(|fault: Fault| Problem::from(fault))? {
             Recorded::Given(signed) => Ok(signed),
-            Recorded::Preceded(precedent) => self.follow(&caller, precedent).await?.ok_or_else(busy),
+            Recorded::Held => Err(review_pending()),
+            Recorded::BudgetSpent(_) => {
+                // which of the two is spent would tell what others ask
+                let problem = ProblemKind::BudgetSpent.because("ask the node's steward");
+                Err(self.refuse(caller, query, problem).await?)
+            }
+            // another exact answer came in between: this one must be audited anew
+            Recorded::Overtaken => Err(busy()),
+            Recorded::Preceded(precedent) => self.follow(caller, query, precedent).await?.ok_or_else(busy),
         }
     }
 
@@ -138,47 +297,29 @@ impl Responder {
             audit_head,
             issued: self.clock.now(),
         };
-        Ok(sign(&statement, &self.node, &self.key)?.into_string())
-    }
-
-    fn answer_given(
-        &self,
-        caller: &Caller,
-        query: &node_protocol::query::Query,
-        published: &Published,
-        released: &Released<Answer>,
-    ) -> Result<Event, Fault> {
-        let claims = caller.claims();
-        let query = String::from_utf8_lossy(&canonical::bytes(query)?).into_owned();
-        Ok(Event::AnswerGiven {
-            peer: caller.node().clone(),
-            subject: claims.sub.clone(),
-            study: claims.study.clone(),
-            query_hash: claims.query_hash,
-            query,
-            snapshot: published.snapshot.id,
-            policy_hash: self.policy_hash,
-            answer_hash: canonical::digest(released.get())?,
-        })
+        Ok(sign(&statement, Kind::Answer, &self.node, &self.key)?.into_string())
     }
 
     /// The answer that this study got before, if any.
-    async fn precedent(&self, caller: &Caller) -> Result<Option<String>, Problem> {
+    async fn precedent(&self, caller: &Caller, query: &Query) -> Result<Option<String>, Problem> {
         let claims = caller.claims();
         let precedent =
             self.store.precedent(&used(caller), &claims.study, &claims.query_hash).await.map_err(Fault::from)?;
-        self.follow(caller, precedent).await
+        self.follow(caller, query, precedent).await
     }
 
-    async fn follow(&self, caller: &Caller, precedent: Precedent) -> Result<Option<String>, Problem> {
+    async fn follow(&self, caller: &Caller, query: &Query, precedent: Precedent) -> Result<Option<String>, Problem> {
         let claims = caller.claims();
         match precedent {
             Precedent::None => Ok(None),
             Precedent::TokenUsed => Err(replayed()),
             Precedent::OtherQuery => {
                 let problem = ProblemKind::StudyConflict.because("begin a new study for another query");
-                Err(self.refuse(caller, problem).await?)
+                Err(self.refuse(caller, query, problem).await?)
             }
+            // asking again while a steward thinks is no event: only the token is spent
+            Precedent::Held => Err(review_pending()),
+            Precedent::ReviewRefused(reason) => Err(ProblemKind::ReviewRefused.because(reason)),
             Precedent::Answered(signed) => {
                 let event = Event::AnswerRepeated { peer: caller.node().clone(), study: claims.study.clone() };
                 let spent = self.store.spend(&used(caller), self.clock.now(), event).await.map_err(Fault::from)?;
@@ -188,57 +329,41 @@ impl Responder {
     }
 
     /// Audits a refusal and gives back what the peer is told.
-    async fn refuse(&self, caller: &Caller, problem: Problem) -> Result<Problem, Problem> {
+    async fn refuse(&self, caller: &Caller, query: &Query, problem: Problem) -> Result<Problem, Problem> {
+        if problem.kind == ProblemKind::Internal {
+            return Ok(problem);
+        }
         let claims = caller.claims();
+        let canonical = canonical::bytes(query).map_err(Fault::from)?;
         let event = Event::QueryRefused {
             peer: caller.node().clone(),
             subject: claims.sub.clone(),
             study: claims.study.clone(),
             query_hash: claims.query_hash,
             problem: problem.kind.urn().to_owned(),
+            query: Some(String::from_utf8_lossy(&canonical).into_owned()),
+            project: query.project.clone(),
+            detail: Some(problem.detail.clone()),
         };
         let spent = self.store.spend(&used(caller), self.clock.now(), event).await.map_err(Fault::from)?;
         Ok(if spent { problem } else { replayed() })
     }
+}
 
-    /// What this node is able and willing to answer.
-    #[must_use]
-    pub fn describe(&self) -> NodeStatement {
-        let published = self.published.load();
-        NodeStatement {
-            node: self.node.clone(),
-            protocols: vec![PROTOCOL_VERSION],
-            software: env!("CARGO_PKG_VERSION").to_owned(),
-            dictionaries: self.dictionary.answers.clone(),
-            statistics: vec!["count".to_owned(), "survival".to_owned()],
-            snapshot: published.as_ref().map(|published| published.snapshot.id),
-            epoch: self.roster.load().epoch(),
-            policy_hash: self.policy_hash,
-            exploration: self.policy.exploration_safeguards(),
-            project: self.policy.project_safeguards(),
-            catalogue: published.as_ref().map(|published| published.catalogue.clone()).unwrap_or_default(),
-        }
+impl Outcome {
+    fn indicator(released: Released<Answer>) -> Self {
+        let why = "an indicator of the catalogue, released at publication for everybody".to_owned();
+        Self { released, why, review: None, charge: None, audited_to: None }
     }
+}
 
-    /// The membership files after an epoch, oldest first, as this node verified them.
-    ///
-    /// # Errors
-    /// Where the store fails.
-    pub async fn memberships(&self, after: u64) -> Result<Vec<MembershipFile>, Problem> {
-        let files = self.store.memberships_after(after).await.map_err(Fault::from)?;
-        Ok(files.iter().map(|file| MembershipFile::parse(file.as_bytes())).collect::<Result<_, _>>()?)
-    }
-
-    /// This node's audit head and the heads of the peer that it holds after an entry.
-    ///
-    /// # Errors
-    /// Where the store fails.
-    pub async fn heads(&self, peer: &Peer, after: u64) -> Result<Heads, Problem> {
-        let own = self.store.head().await.map_err(Fault::from)?;
-        let page = u32::try_from(HEADS_PAGE).unwrap_or(u32::MAX);
-        let held = self.store.held_heads(peer.node(), after, page).await.map_err(Fault::from)?;
-        Ok(Heads { own, held, epoch: self.roster.load().epoch() })
-    }
+/// The hash of what is asked, the same whatever the project and the order of the groups.
+pub(crate) fn question_hash(query: &Query) -> Result<Digest, Problem> {
+    let mut question = query.clone();
+    question.project = None;
+    question.dictionary = String::new();
+    question.by.sort_unstable();
+    Ok(canonical::digest(&question).map_err(Fault::from)?)
 }
 
 fn used(caller: &Caller) -> UsedToken {
@@ -254,6 +379,12 @@ fn no_snapshot() -> Problem {
     ProblemKind::NoSnapshot.because("ask again when its operator has published")
 }
 
-fn busy() -> Problem {
+fn review_pending() -> Problem {
+    let problem =
+        ProblemKind::ReviewPending.because("a steward of the node looks at it; ask again later with the same study");
+    Problem { retry_after_s: Some(600), ..problem }
+}
+
+pub(crate) fn busy() -> Problem {
     Problem { retry_after_s: Some(1), ..ProblemKind::Busy.because("ask again in a second") }
 }

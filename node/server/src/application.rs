@@ -7,12 +7,12 @@ use anyhow::{Context, bail};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use chrono::TimeDelta;
 use node_domain::{clock::Clock, dictionary::Dictionary};
-use node_protocol::{envelope::CatalogueEntry, release::Release};
+use node_disclosure::differential::mechanism::OpenDp;
 use node_requester::{
     peer::Peers,
     study::{Pseudonym, Requester, Timing},
 };
-use node_responder::answer::{Published, Responder};
+use node_responder::{answer::Responder, noise::Noises};
 use node_snapshot::shelf;
 use node_store::{Store, audit::Event};
 use node_trust::{
@@ -30,6 +30,7 @@ use crate::{
     keystore::KeyStore,
     peer_port::{self, PeerCertificate},
     people_port::{self, AccessTokens, People},
+    shelved::Shelf,
 };
 
 /// How often the node looks whether its operator has published, renewed a certificate or brought a membership.
@@ -94,8 +95,10 @@ impl Application {
         let tls =
             TlsState { identity: Arc::new(ArcSwap::from_pointee(keys.tls()?)), roster, clock: Arc::clone(&clock) };
         let dictionary = Arc::new(Dictionary::built_in()?);
-        let published = open_published(&home, &dictionary)?;
+        let published = Shelf::of(&home, &dictionary).open_current()?;
         let policy_hash = home.policy.hash()?;
+        let shelf = Shelf::of(&home, &dictionary);
+        let pseudonym = pseudonym(&keys)?;
         let responder = Arc::new(Responder {
             node: home.config.node.clone(),
             key: Arc::clone(&signing),
@@ -103,6 +106,11 @@ impl Application {
             policy: home.policy.clone(),
             policy_hash,
             published: ArcSwapOption::from(published.map(Arc::new)),
+            former: Box::new(move |id| shelf.former(id)),
+            noises: Noises::new(keys.pseudonym()?.noise_secret()),
+            sampler: Box::new(|| Box::new(OpenDp)),
+            pseudonym: Arc::clone(&pseudonym),
+            exact: tokio::sync::Mutex::new(()),
             roster: Arc::clone(&tls.roster),
             store: store.clone(),
             clock: Arc::clone(&clock),
@@ -120,7 +128,7 @@ impl Application {
             clock: Arc::clone(&clock),
             draw: Box::new(draw),
             timing,
-            pseudonym: pseudonym(&keys)?,
+            pseudonym,
             adopting: tokio::sync::Mutex::new(()),
         });
         let event = Event::Started {
@@ -217,6 +225,7 @@ impl Application {
             tokio::time::sleep(pause / 12).await;
             loop {
                 requester.gossip().await;
+                requester.follow_projects().await;
                 tokio::time::sleep(pause).await;
             }
         }
@@ -289,7 +298,7 @@ impl Watcher {
     async fn take_snapshot(&self) -> anyhow::Result<()> {
         let in_force = self.responder.published.load().as_ref().map(|published| published.snapshot.id);
         if shelf::current(&self.home.snapshots())? != in_force
-            && let Some(published) = open_published(&self.home, &self.responder.dictionary)?
+            && let Some(published) = Shelf::of(&self.home, &self.responder.dictionary).open_current()?
         {
             let snapshot = published.snapshot.id;
             self.responder.store.append(self.responder.clock.now(), Event::SnapshotAdopted { snapshot }).await?;
@@ -331,22 +340,10 @@ fn check_membership(
     Ok(())
 }
 
-fn open_published(home: &Home, dictionary: &Dictionary) -> anyhow::Result<Option<Published>> {
-    let Some((snapshot, catalogue)) = shelf::open(&home.snapshots(), dictionary)? else { return Ok(None) };
-    let mut catalogue: Vec<CatalogueEntry> =
-        serde_json::from_slice(&catalogue).context("the catalogue is damaged: publish again")?;
-    // the policy may have been tightened since the snapshot was published
-    let release = Release::Catalogue(home.policy.project_safeguards());
-    if catalogue.iter().any(|entry| entry.answer.release() != release) {
-        catalogue = node_catalogue::compute(&snapshot, &home.policy, dictionary)?;
-    }
-    Ok(Some(Published { snapshot, catalogue }))
-}
-
 /// Pseudonyms of this institute's people, under the node's secret.
-pub(crate) fn pseudonym(keys: &KeyStore) -> anyhow::Result<Box<Pseudonym>> {
+pub(crate) fn pseudonym(keys: &KeyStore) -> anyhow::Result<Arc<Pseudonym>> {
     let key = keys.pseudonym()?;
-    Ok(Box::new(move |subject| key.pseudonym(subject)))
+    Ok(Arc::new(move |person, project| key.pseudonym(&format!("person\n{person}\n{}", project.unwrap_or_default()))))
 }
 
 /// 128 bits from the thread's cryptographic generator, seeded by the system.

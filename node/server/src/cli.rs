@@ -1,5 +1,6 @@
 //! The command line: what there is, with examples; each command's work is in `commands`.
 
+pub mod governance;
 pub mod registry;
 
 use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode};
@@ -7,14 +8,17 @@ use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode};
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use node_domain::{digest::Digest, node_id::NodeId};
-use node_policy::permit::Role;
+use node_policy::role::Role;
 use node_protocol::study::StudyId;
 use node_trust::keys::PublicKey;
 use tracing_subscriber::EnvFilter;
 
-use self::registry::{
-    BatchCommand, ClassifyArgs, DictionaryCommand, GenerateArgs, IngestArgs, PublishArgs, QualityArgs,
-    QuarantineCommand, SnapshotCommand,
+use self::{
+    governance::{AuditFilter, IndicatorCommand, PolicyCommand, ProjectCommand, ReleasedArgs, ReviewCommand},
+    registry::{
+        BatchCommand, ClassifyArgs, DictionaryCommand, GenerateArgs, IngestArgs, PublishArgs, QualityArgs,
+        QuarantineCommand, SnapshotCommand,
+    },
 };
 use crate::{commands, demo, terminal};
 
@@ -23,15 +27,26 @@ use crate::{commands, demo, terminal};
 #[derive(Debug, Parser)]
 #[command(name = "alianza", version, max_term_width = 100)]
 pub struct Cli {
-    /// Folder of the node
-    #[arg(long, global = true, env = "ALIANZA_DIR", default_value = ".")]
-    pub dir: PathBuf,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show a comment here as help")]
+    pub session: Session,
     /// What is written to standard error while running, such as `info` or `node_requester=debug`
     #[arg(long, global = true, env = "ALIANZA_LOG")]
     pub log: Option<String>,
     /// What to do
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// Which node is meant, and who acts at it.
+#[derive(Debug, Clone, Args)]
+pub struct Session {
+    /// Folder of the node
+    #[arg(long, global = true, env = "ALIANZA_DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// File with the access token of the person who acts; default: the first person's, in the folder of the node
+    #[arg(long, global = true, env = "ALIANZA_TOKEN", value_name = "FILE")]
+    pub token: Option<PathBuf>,
 }
 
 /// What there is to do.
@@ -98,7 +113,9 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Ask a query of the alliance and show what comes back
     #[command(after_help = "Examples:
+  alianza query query.json --dry-run                           what each node would do with it, without asking
   alianza query query.json
+  alianza query query.json --csv answer.csv
   alianza query query.json --nodes mx,ar --answers answers/ --json")]
     Query(QueryArgs),
     /// Look at the studies that this node's people asked
@@ -109,6 +126,27 @@ pub enum Command {
   alianza verify answers/ar.jws                              with this node's memberships
   alianza verify answers/ar.jws --membership alliance.json   with a membership file of the committee's")]
     Verify(VerifyArgs),
+    /// Projects: propose, see, approve, narrow, decline, take back
+    #[command(subcommand)]
+    Project(ProjectCommand),
+    /// Answers that wait for a steward: see, release, refuse, take back
+    #[command(subcommand)]
+    Review(ReviewCommand),
+    /// What waits for a steward: projects and answers in one view
+    Pending(Json),
+    /// What left this node: who asked, and what they know of it
+    #[command(after_help = "Examples:
+  alianza released --peer ar --values
+  alianza released --field index_cancer --value RETINOBLASTOMA")]
+    Released(ReleasedArgs),
+    /// My own released answers, node by node
+    Ledger(Json),
+    /// What may leave this node: show, check, compare, attack
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// The alliance's indicators: list, show, ask
+    #[command(subcommand)]
+    Indicator(IndicatorCommand),
     /// Read and verify the audit chain
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -128,7 +166,7 @@ pub enum Command {
 }
 
 /// For machines.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Json {
     /// Write JSON to standard output
     #[arg(long)]
@@ -196,6 +234,17 @@ pub struct JoinArgs {
 pub struct QueryArgs {
     /// Query as JSON
     pub file: PathBuf,
+    /// Ask nothing: show how each node would answer, what it would cost, and what is left
+    #[arg(long, conflicts_with_all = ["answers", "csv"])]
+    pub dry_run: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show a comment here as help")]
+    pub asking: Asking,
+}
+
+/// Whom to ask, and where the answers go.
+#[derive(Debug, Args)]
+pub struct Asking {
     /// Nodes to ask, separated by commas; default: all active ones
     #[arg(long, value_delimiter = ',')]
     pub nodes: Vec<NodeId>,
@@ -205,6 +254,9 @@ pub struct QueryArgs {
     /// Write the signed answers to this folder, one file per node
     #[arg(long)]
     pub answers: Option<PathBuf>,
+    /// Write the numbers to this file, one row per number; a number that is not shown has an empty value
+    #[arg(long)]
+    pub csv: Option<PathBuf>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show a comment here as help")]
     pub output: Json,
@@ -219,6 +271,9 @@ pub enum StudyCommand {
     Show {
         /// Identity of the study
         study: StudyId,
+        /// Write the numbers to this file, one row per number; a number that is not shown has an empty value
+        #[arg(long)]
+        csv: Option<PathBuf>,
         #[command(flatten)]
         #[expect(missing_docs, reason = "clap would show a comment here as help")]
         output: Json,
@@ -250,12 +305,42 @@ pub enum AuditCommand {
         #[expect(missing_docs, reason = "clap would show a comment here as help")]
         output: Json,
     },
-    /// The newest entries
+    /// The newest entries: when, what, who, what was decided and why
+    #[command(after_help = "Examples:
+  alianza audit list --what query_refused --since 2026-01-01
+  alianza audit list --project mx-2026-001 --json          one entry per line, as it is chained")]
     List {
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "clap would show a comment here as help")]
+        filter: AuditFilter,
         /// How many
         #[arg(long, default_value_t = 20)]
         most: u32,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "clap would show a comment here as help")]
+        output: Json,
     },
+    /// One entry with everything in it
+    Show {
+        /// Its number
+        sequence: u64,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "clap would show a comment here as help")]
+        output: Json,
+    },
+    /// Write entries with their hashes to a file, oldest first, so that others can verify them
+    Export {
+        /// File to write, one entry per line
+        #[arg(long)]
+        out: PathBuf,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "clap would show a comment here as help")]
+        filter: AuditFilter,
+    },
+    /// What others know about this node's data, read from its own database without the node
+    #[command(after_help = "Example, what do others know about our retinoblastoma cases?
+  alianza audit known --field index_cancer --value RETINOBLASTOMA --values")]
+    Known(ReleasedArgs),
 }
 
 /// `membership`
@@ -357,33 +442,36 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<Ended> {
-    let dir = cli.dir;
+    let (session, dir) = (&cli.session, cli.session.dir.as_path());
     match cli.command {
         Command::Demo(arguments) => demo::run(arguments).await,
-        Command::Init(arguments) => commands::init::run(&dir, &arguments),
-        Command::Join(arguments) => commands::join::run(&dir, &arguments).await,
-        Command::CheckConfig => commands::serve::check(&dir).await,
-        Command::Serve => commands::serve::run(&dir).await,
-        Command::Ingest(arguments) => commands::ingest::run(&dir, &arguments),
-        Command::Batch(command) => commands::batch::run(&dir, command),
-        Command::Quarantine(command) => commands::quarantine::run(&dir, command),
-        Command::Quality(arguments) => commands::quality::run(&dir, &arguments),
-        Command::Publish(arguments) => commands::publish::run(&dir, &arguments),
-        Command::Snapshot(command) => commands::snapshot::run(&dir, command),
+        Command::Init(arguments) => commands::init::run(dir, &arguments),
+        Command::Join(arguments) => commands::join::run(dir, &arguments).await,
+        Command::CheckConfig => commands::serve::check(dir).await,
+        Command::Serve => commands::serve::run(dir).await,
+        Command::Ingest(arguments) => commands::ingest::run(dir, &arguments),
+        Command::Batch(command) => commands::batch::run(dir, command),
+        Command::Quarantine(command) => commands::quarantine::run(dir, command),
+        Command::Quality(arguments) => commands::quality::run(dir, &arguments),
+        Command::Publish(arguments) => commands::publish::run(dir, &arguments),
+        Command::Snapshot(command) => commands::snapshot::run(dir, command),
         Command::Dictionary(command) => commands::dictionary::run(command),
         Command::Classify(arguments) => commands::classify::run(&arguments),
         Command::Generate(arguments) => commands::generate::run(&arguments),
-        Command::Query(arguments) => commands::study::query(&dir, &arguments).await,
-        Command::Study(StudyCommand::List(output)) => commands::study::list(&dir, &output).await,
-        Command::Study(StudyCommand::Show { study, output }) => commands::study::show(&dir, &study, &output).await,
-        Command::Verify(arguments) => commands::verify::run(&dir, &arguments).await,
-        Command::Audit(AuditCommand::Verify { offline, output }) => {
-            commands::audit::verify(&dir, offline, &output).await
-        }
-        Command::Audit(AuditCommand::List { most }) => commands::audit::list(&dir, most).await,
+        Command::Query(arguments) => commands::study::query(session, &arguments).await,
+        Command::Study(command) => commands::study::run(session, command).await,
+        Command::Verify(arguments) => commands::verify::run(dir, &arguments).await,
+        Command::Project(command) => commands::project::run(session, command).await,
+        Command::Review(command) => commands::review::run(session, command).await,
+        Command::Pending(output) => commands::review::pending(session, &output).await,
+        Command::Released(arguments) => commands::released::released(session, arguments).await,
+        Command::Ledger(output) => commands::released::own(session, &output).await,
+        Command::Policy(command) => commands::policy::run(dir, command).await,
+        Command::Indicator(command) => commands::indicator::run(session, command).await,
+        Command::Audit(command) => commands::audit::run(dir, command).await,
         Command::Membership(command) => commands::membership::run(command),
-        Command::RenewCertificate => commands::init::renew_certificate(&dir),
-        Command::AddToken(arguments) => commands::init::add_token(&dir, &arguments),
+        Command::RenewCertificate => commands::init::renew_certificate(dir),
+        Command::AddToken(arguments) => commands::init::add_token(dir, &arguments),
         Command::Schemas { out } => commands::schemas(&out),
     }
 }

@@ -3,6 +3,7 @@
 //! The only crate that knows actix-web or reads configuration; nothing imports it but tests. No rule about data lives here.
 
 pub mod application;
+pub mod attack;
 pub mod cli;
 mod commands;
 pub mod config;
@@ -13,4 +14,5 @@ mod peer_port;
 pub mod people_client;
 mod people_port;
 mod refusal;
+mod shelved;
 pub mod terminal;

@@ -5,10 +5,12 @@ use std::{
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, NaiveDate, Utc};
+use node_catalogue::Report;
 use node_domain::{dictionary::Dictionary, digest::Digest, language::Text, node_id::NodeId};
 use node_ingest::{
     batch::Hold,
@@ -20,7 +22,7 @@ use node_ingest::{
     pseudonym::PseudonymKey,
     quality::rule::Rules,
 };
-use node_policy::permit::Role;
+use node_policy::role::Role;
 use node_protocol::envelope::CatalogueEntry;
 use node_snapshot::{durable, keeping, manifest::Manifest, shelf};
 use node_store::Store;
@@ -36,6 +38,7 @@ use crate::{
     keystore::{KeyStore, fresh_token, write_secret},
     people_client::TOKEN_FILE,
     people_port::{AccessToken, AccessTokens},
+    shelved::Shelf,
 };
 
 const CONFIG: &str = include_str!("../../../config/node.toml");
@@ -250,8 +253,19 @@ pub struct Publication {
     pub manifest: Manifest,
     /// Its catalogue.
     pub catalogue: Vec<CatalogueEntry>,
+    /// What became of the catalogue's cells.
+    pub report: Report,
     /// The snapshot that was in force before, with its manifest, where there was one that can be read.
     pub former: Option<(Digest, Manifest)>,
+}
+
+/// Whether a publication is put in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Publish {
+    /// It is.
+    InForce,
+    /// It is only looked at.
+    DryRun,
 }
 
 /// Derives, computes the catalogue, and puts the snapshot in force.
@@ -259,6 +273,14 @@ pub struct Publication {
 /// # Errors
 /// Those of the file system; the former snapshot is then still in force.
 pub fn publish(home: &Home, by: &str, now: DateTime<Utc>) -> anyhow::Result<Publication> {
+    publish_or_look(home, by, now, Publish::InForce)
+}
+
+/// As [`publish`], or everything but putting it in force.
+///
+/// # Errors
+/// Those of the file system; the former snapshot is then still in force.
+pub fn publish_or_look(home: &Home, by: &str, now: DateTime<Utc>, what: Publish) -> anyhow::Result<Publication> {
     let ground = Ground::of(home)?;
     let _hold = Hold::take(&home.data())?;
     let dictionary = &ground.dictionary;
@@ -267,9 +289,13 @@ pub fn publish(home: &Home, by: &str, now: DateTime<Utc>) -> anyhow::Result<Publ
     let former = shelf::current(&shelf)?.and_then(|id| Some((id, shelf::manifest(&shelf, id).ok()?)));
     let derived = derivation::derive(&home.data(), &ground.means())?;
     let prepared = shelf::prepare(&shelf, dictionary, derived.provenance, &derived.tables)?;
-    let catalogue = node_catalogue::compute(&prepared.load(dictionary)?, &home.policy, dictionary)?;
+    let shelved = Shelf::of(home, &Arc::new(Dictionary::built_in()?));
+    let before = shelved.before_next(prepared.id)?;
+    let made = shelved.make(&Arc::new(prepared.load(dictionary)?), before)?;
     let (id, manifest) = (prepared.id, prepared.manifest.clone());
-    prepared.enforce(&shelf, dictionary, &serde_json::to_vec(&catalogue)?)?;
-    keeping::note_published(&shelf, id, now, by)?;
-    Ok(Publication { id, manifest, catalogue, former })
+    if what == Publish::InForce {
+        prepared.enforce(&shelf, dictionary, &serde_json::to_vec(&made)?)?;
+        keeping::note_published(&shelf, id, now, by)?;
+    }
+    Ok(Publication { id, manifest, catalogue: made.entries, report: made.report, former })
 }

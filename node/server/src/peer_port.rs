@@ -18,6 +18,9 @@ use node_trust::token::{Peer, recognise};
 
 use crate::refusal::{Refusal, bounded, no_such_path};
 
+/// Content type of signed statements.
+const JOSE: &str = "application/jose";
+
 /// The certificate that the connection was made with: the FIRST of the chain, in DER.
 pub(crate) struct PeerCertificate(pub(crate) Vec<u8>);
 
@@ -51,6 +54,19 @@ pub(crate) fn paths(app: &mut web::ServiceConfig) {
     app.app_data(web::PayloadConfig::new(MAX_BYTES))
         .app_data(web::QueryConfig::default().error_handler(bad))
         .service(web::resource("/v1/answers").name("answers").post(answers).default_service(web::to(no_such_path)))
+        .service(
+            web::resource("/v1/estimates").name("estimates").post(estimates).default_service(web::to(no_such_path)),
+        )
+        .service(web::resource("/v1/projects").name("projects").post(propose).default_service(web::to(no_such_path)))
+        .service(
+            web::resource("/v1/projects/withdrawals")
+                .name("withdrawals")
+                .post(withdraw)
+                .default_service(web::to(no_such_path)),
+        )
+        .service(
+            web::resource("/v1/projects/{project}").name("project").get(project).default_service(web::to(no_such_path)),
+        )
         .service(web::resource("/v1/node").name("node").get(node).default_service(web::to(no_such_path)))
         .service(web::resource("/v1/heads").name("heads").get(heads).default_service(web::to(no_such_path)))
         .service(
@@ -65,17 +81,68 @@ async fn answers(
     body: Result<Bytes, actix_web::Error>,
     responder: Data<Arc<Responder>>,
 ) -> Result<HttpResponse, Refusal> {
+    let (token, question) = asked(&request, body)?;
+    let signed = responder.answer(&peer.0, token, question).await?;
+    Ok(HttpResponse::Ok().content_type(JOSE).body(signed))
+}
+
+/// The token and the question of a request.
+fn asked(request: &HttpRequest, body: Result<Bytes, actix_web::Error>) -> Result<(&str, AnswerRequest), Refusal> {
     let token =
         request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let token = token.ok_or_else(|| ProblemKind::TokenInvalid.because("send it as `Authorization: Bearer`"))?;
     let question: AnswerRequest = parse_json(&bounded(body, MAX_BYTES)?)?;
     question.query.check_shape()?;
-    let signed = responder.answer(&peer.0, token, question).await?;
-    Ok(HttpResponse::Ok().content_type("application/jose").body(signed))
+    Ok((token, question))
 }
 
-async fn node(_: Recognised, responder: Data<Arc<Responder>>) -> HttpResponse {
-    HttpResponse::Ok().json(responder.describe())
+async fn estimates(
+    peer: Recognised,
+    request: HttpRequest,
+    body: Result<Bytes, actix_web::Error>,
+    responder: Data<Arc<Responder>>,
+) -> Result<HttpResponse, Refusal> {
+    let (token, question) = asked(&request, body)?;
+    Ok(HttpResponse::Ok().json(responder.estimate(&peer.0, token, question).await?))
+}
+
+async fn propose(
+    peer: Recognised,
+    body: Result<Bytes, actix_web::Error>,
+    responder: Data<Arc<Responder>>,
+) -> Result<HttpResponse, Refusal> {
+    let status = responder.receive_project(&peer.0, &text(body)?).await?;
+    Ok(HttpResponse::Ok().content_type(JOSE).body(status))
+}
+
+async fn withdraw(
+    peer: Recognised,
+    body: Result<Bytes, actix_web::Error>,
+    responder: Data<Arc<Responder>>,
+) -> Result<HttpResponse, Refusal> {
+    let status = responder.receive_withdrawal(&peer.0, &text(body)?).await?;
+    Ok(HttpResponse::Ok().content_type(JOSE).body(status))
+}
+
+async fn project(
+    peer: Recognised,
+    project: web::Path<String>,
+    responder: Data<Arc<Responder>>,
+) -> Result<HttpResponse, Refusal> {
+    let unknown = || ProblemKind::NotFound.because("this node proposed no such project");
+    let id = project.parse().map_err(|_| unknown())?;
+    Ok(HttpResponse::Ok().content_type(JOSE).body(responder.project_status(&peer.0, &id).await?))
+}
+
+/// A signed statement.
+fn text(body: Result<Bytes, actix_web::Error>) -> Result<String, Refusal> {
+    let bytes = bounded(body, MAX_BYTES)?;
+    let text = String::from_utf8(bytes.to_vec());
+    Ok(text.map_err(|_| ProblemKind::BodyInvalid.because("a signed statement is ASCII text"))?)
+}
+
+async fn node(_: Recognised, responder: Data<Arc<Responder>>) -> Result<HttpResponse, Refusal> {
+    Ok(HttpResponse::Ok().json(responder.describe()?))
 }
 
 /// `?after=N`

@@ -1,6 +1,6 @@
 //! The command line's connection to its own node's port for people: exactly that node's key is accepted.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context, bail};
 use node_protocol::problem::Problem;
@@ -9,6 +9,7 @@ use reqwest::{Client, Method};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    commands::render,
     config::Home,
     keystore::{KeyStore, read_secret},
 };
@@ -24,11 +25,11 @@ pub struct PeopleClient {
 }
 
 impl PeopleClient {
-    /// Connects to the node whose folder this is, with the token of its folder.
+    /// Connects to the node whose folder this is, with the token in the file `token`, else with that of the folder.
     ///
     /// # Errors
     /// Where keys or token cannot be read.
-    pub fn of(home: &Home) -> anyhow::Result<Self> {
+    pub fn of(home: &Home, token: Option<&Path>) -> anyhow::Result<Self> {
         let pin = KeyStore::new(home.keys()).tls()?.pin;
         let client = Client::builder()
             .tls_backend_preconfigured(tls::people_client_config(pin)?)
@@ -40,7 +41,8 @@ impl PeopleClient {
         if address.ip().is_unspecified() {
             address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
         }
-        let token = read_secret(&home.keys().join(TOKEN_FILE))?.trim().to_owned();
+        let own = home.keys().join(TOKEN_FILE);
+        let token = read_secret(token.unwrap_or(&own))?.trim().to_owned();
         Ok(Self { client, base: format!("https://{address}"), token })
     }
 
@@ -91,11 +93,7 @@ pub struct Refused(pub Problem);
 
 impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0.title)?;
-        if let Some(field) = &self.0.field {
-            write!(f, " ({field})")?;
-        }
-        write!(f, ": {}", self.0.detail)
+        f.write_str(&render::problem(&self.0))
     }
 }
 

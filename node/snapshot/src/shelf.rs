@@ -27,7 +27,8 @@ use crate::{
 const FORMAT: u32 = 2;
 const POINTER: &str = "CURRENT";
 const MANIFEST: &str = "manifest.json";
-const CATALOGUE: &str = "catalogue.json";
+/// Name of the file of released indicators in a snapshot's folder.
+pub const CATALOGUE: &str = "catalogue.json";
 
 /// A snapshot in memory.
 pub struct Snapshot {
@@ -199,12 +200,19 @@ pub fn current(shelf: &Path) -> Result<Option<Digest>, ShelfError> {
 /// # Errors
 /// Where a file is missing, changed or of another dictionary.
 pub fn open(shelf: &Path, dictionary: &Dictionary) -> Result<Option<(Snapshot, Vec<u8>)>, ShelfError> {
-    let Some(id) = current(shelf)? else { return Ok(None) };
+    current(shelf)?.map(|id| open_one(shelf, dictionary, id)).transpose()
+}
+
+/// Reads one snapshot and its catalogue, checking every hash.
+///
+/// # Errors
+/// Where a file is missing, changed or of another dictionary.
+pub fn open_one(shelf: &Path, dictionary: &Dictionary, id: Digest) -> Result<(Snapshot, Vec<u8>), ShelfError> {
     let folder = place(shelf, id);
     let snapshot = load(&folder, id, dictionary)?;
     let path = folder.join(CATALOGUE);
     let catalogue = fs::read(&path).map_err(at(&path))?;
-    Ok(Some((snapshot, catalogue)))
+    Ok((snapshot, catalogue))
 }
 
 /// Reads the manifest of a snapshot, checking its hash.

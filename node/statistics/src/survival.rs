@@ -201,6 +201,7 @@ mod tests {
                 day: same[0].0,
                 cause: same[0].1,
                 persons: u32::try_from(same.len()).unwrap(),
+                key_sum: 0,
             })
             .collect()
     }

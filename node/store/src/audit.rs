@@ -1,15 +1,22 @@
 //! The audit chain: append-only, each entry naming the hash of the one before, so that no past entry can be changed unseen.
 
+pub mod entries;
+
 use chrono::{DateTime, Utc};
 use node_domain::{digest::Digest, node_id::NodeId};
-use node_protocol::{canonical, envelope::AuditHead, study::StudyId};
+use node_protocol::{
+    canonical,
+    envelope::AuditHead,
+    project::{ProjectId, ProjectState, Terms},
+    study::StudyId,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::{Row, Sqlite, Transaction};
 
 use crate::{Store, StoreError};
 
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What happened. Fields are only ever added, and those added later may be absent, so that old entries can be read for ever.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum Event {
     /// The node started to serve.
@@ -39,6 +46,75 @@ pub enum Event {
         policy_hash: Digest,
         /// Hash of the released answer.
         answer_hash: Digest,
+        /// Project under which it was asked.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        project: Option<String>,
+        /// Role of the researcher.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        role: Option<String>,
+        /// Name of the release rule.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        rule: Option<String>,
+        /// What policy decided and why, in one line.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        why: Option<String>,
+    },
+    /// An answer was made for a peer and waits for a steward.
+    AnswerHeld {
+        /// The peer.
+        peer: NodeId,
+        /// Pseudonym of its researcher.
+        subject: String,
+        /// The study.
+        study: StudyId,
+        /// Hash of the query.
+        query_hash: Digest,
+        /// The query's canonical JSON.
+        query: String,
+        /// Snapshot that was counted.
+        snapshot: Digest,
+        /// Hash of the policy in force.
+        policy_hash: Digest,
+        /// Hash of the answer that is kept back.
+        answer_hash: Digest,
+        /// Project under which it was asked.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        project: Option<String>,
+        /// Role of the researcher.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        role: Option<String>,
+        /// Name of the release rule.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        rule: Option<String>,
+        /// What policy decided and why, in one line.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        why: Option<String>,
+        /// The class of answers that the policy holds: why it waits.
+        class: String,
+    },
+    /// A steward decided about a held answer.
+    AnswerReviewed {
+        /// The peer.
+        peer: NodeId,
+        /// The study.
+        study: StudyId,
+        /// Whether the answer may leave.
+        released: bool,
+        /// Who decided.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// A decision about a held answer was taken back; it waits again.
+    ReviewUndone {
+        /// The peer.
+        peer: NodeId,
+        /// The study.
+        study: StudyId,
+        /// Who took it back.
+        by: String,
+        /// Why.
+        reason: String,
     },
     /// A peer got the same answer once more.
     AnswerRepeated {
@@ -59,6 +135,15 @@ pub enum Event {
         query_hash: Digest,
         /// The refusal's URN.
         problem: String,
+        /// The query's canonical JSON.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        query: Option<String>,
+        /// Project under which it was asked.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        project: Option<String>,
+        /// What the peer was told of this occurrence.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        detail: Option<String>,
     },
     /// One of this node's people asked a study.
     StudyAsked {
@@ -79,10 +164,80 @@ pub enum Event {
         /// The snapshot.
         snapshot: Digest,
     },
+    /// Another policy came into force.
+    PolicyAdopted {
+        /// Its hash.
+        policy_hash: Digest,
+    },
+    /// This node proposed a project.
+    ProjectProposed {
+        /// The project.
+        project: ProjectId,
+        /// Who proposed it.
+        by: String,
+        /// The nodes that it asks.
+        countries: Vec<NodeId>,
+        /// Hash of the proposal.
+        document_hash: Digest,
+    },
+    /// A peer proposed a project to this node.
+    ProjectReceived {
+        /// The project.
+        project: ProjectId,
+        /// The peer.
+        proposer: NodeId,
+        /// Hash of the proposal.
+        document_hash: Digest,
+    },
+    /// This node's steward decided about a project.
+    ProjectDecided {
+        /// The project.
+        project: ProjectId,
+        /// What was decided.
+        state: ProjectState,
+        /// Who decided.
+        by: String,
+        /// Why.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        reason: Option<String>,
+        /// What is granted, where anything is.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        terms: Option<Box<Terms>>,
+    },
+    /// A project ended before its last day.
+    ProjectWithdrawn {
+        /// The project.
+        project: ProjectId,
+        /// Who ended it: a person of this node, or the proposing node.
+        by: String,
+        /// Why.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        reason: Option<String>,
+    },
+    /// A decision about a project was taken back; nothing is granted until it is decided again.
+    ProjectReopened {
+        /// The project.
+        project: ProjectId,
+        /// Who took it back.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// An answer was paid for from the privacy budgets of a project and of the node.
+    BudgetCharged {
+        /// The project.
+        project: ProjectId,
+        /// Its price, rho of zero-concentrated differential privacy.
+        rho: f64,
+        /// What the project has spent with it.
+        spent: f64,
+        /// What the node has spent with it.
+        node_spent: f64,
+    },
 }
 
 /// An entry of the chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// Number, from 1.
     pub sequence: u64,
@@ -183,20 +338,6 @@ impl Store {
         head_in(&mut self.pool.begin().await?).await
     }
 
-    /// The newest entries, newest first.
-    ///
-    /// # Errors
-    /// Those of the database, and an entry that cannot be read.
-    pub async fn recent_entries(&self, most: u32) -> Result<Vec<Entry>, StoreError> {
-        let rows = sqlx::query("SELECT entry FROM audit ORDER BY sequence DESC LIMIT $1")
-            .bind(most)
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter()
-            .map(|row| serde_json::from_str(row.try_get("entry")?).map_err(|_| StoreError::Damaged("audit")))
-            .collect()
-    }
-
     /// Checks the whole chain, and it against the heads that peers hold of it. Returns the entries checked and what is wrong.
     ///
     /// A chain that was rewritten from an entry on and chained anew is consistent in itself; only the peers' heads show it.
@@ -277,7 +418,6 @@ mod tests {
         let (_folder, store, heads) = store_of(5).await;
         let held: Vec<_> = heads.into_iter().map(|head| (peer(), head)).collect();
         assert_eq!(store.check_chain(&held).await.unwrap(), (5, vec![]));
-        assert_eq!(store.recent_entries(2).await.unwrap().len(), 2);
     }
 
     #[tokio::test]
@@ -307,6 +447,35 @@ mod tests {
         assert_eq!(store.check_chain(&[]).await.unwrap(), (5, vec![]), "by itself nothing shows");
         let held = [(peer(), heads[0]), (peer(), heads[3])];
         assert_eq!(store.check_chain(&held).await.unwrap().1, [Finding::Rewritten { peer: peer(), sequence: 4 }]);
+    }
+
+    /// An entry as the first version wrote it.
+    const OLD: &str = concat!(
+        r#"{"answer_hash":"sha256:7777777777777777777777777777777777777777777777777777777777777777","peer":"ar","#,
+        r#""policy_hash":"sha256:6666666666666666666666666666666666666666666666666666666666666666","#,
+        r#""previous":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","#,
+        r#""query":"{\"dictionary\":\"1.0\",\"statistic\":{\"kind\":\"count\"},\"table\":\"cases\"}","#,
+        r#""query_hash":"sha256:4444444444444444444444444444444444444444444444444444444444444444","sequence":1,"#,
+        r#""snapshot":"sha256:5555555555555555555555555555555555555555555555555555555555555555","#,
+        r#""study":"0000000000000000000000000000000a","subject":"r-1","time":"2026-11-21T12:00:00Z","what":"answer_given"}"#,
+    );
+
+    #[tokio::test]
+    async fn an_entry_of_the_first_form_is_read_verified_and_written_alike() {
+        let (_folder, store, _) = store_of(0).await;
+        sqlx::query("INSERT INTO audit (sequence, entry, hash) VALUES (1, $1, $2)")
+            .bind(OLD)
+            .bind(Digest::of(OLD.as_bytes()).to_string())
+            .execute(&store.pool)
+            .await
+            .unwrap();
+        store.append(time(), Event::MembershipAdopted { epoch: 2 }).await.unwrap();
+        assert_eq!(store.check_chain(&[]).await.unwrap(), (2, vec![]));
+        let old = store.recent_entries(2).await.unwrap().pop().unwrap();
+        let Event::AnswerGiven { project: None, role: None, rule: None, why: None, .. } = &old.event else {
+            panic!("{old:?}")
+        };
+        assert_eq!(canonical::bytes(&old).unwrap(), OLD.as_bytes(), "what is absent is not written either");
     }
 
     #[tokio::test]

@@ -1,12 +1,22 @@
-//! What is remembered: the audit chain, used tokens, answers given, heads of peers, studies.
+//! What is remembered: the audit chain, used tokens, answers given and held, the ledger of what was released, projects, quotas,
+//! privacy budgets, heads of peers, studies.
 //!
 //! The only crate that speaks SQL to the node's own database. It never sees rows of patients.
 
 pub mod answers;
 pub mod audit;
+pub mod budgets;
+mod columns;
 pub mod heads;
+pub mod ledger;
+mod matching;
 pub mod memberships;
+pub mod projects;
+pub mod quotas;
+pub mod reviews;
 pub mod studies;
+#[cfg(test)]
+mod support;
 
 use std::{borrow::Cow, path::Path, time::Duration};
 
@@ -34,6 +44,9 @@ pub enum StoreError {
     /// A stored value that is not what this version writes.
     #[error("the database holds a damaged value in {0}")]
     Damaged(&'static str),
+    /// The price of an answer that is not a number above 0.
+    #[error("the price of an answer is not a finite number above 0")]
+    Price,
     /// A number that does not fit.
     #[error("a number does not fit the database")]
     Number(#[from] std::num::TryFromIntError),
@@ -59,14 +72,11 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10));
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
-        let first = Migration::new(
-            1,
-            Cow::Borrowed("first"),
-            MigrationType::Simple,
-            include_str!("../migrations/0001_first.sql").into_sql_str(),
-            false,
-        );
-        Migrator::with_migrations(vec![first]).run(&pool).await?;
+        let migrations = vec![
+            migration(1, "first", include_str!("../migrations/0001_first.sql")),
+            migration(2, "governance", include_str!("../migrations/0002_governance.sql")),
+        ];
+        Migrator::with_migrations(migrations).run(&pool).await?;
         Ok(Self { pool })
     }
 
@@ -82,5 +92,44 @@ impl Store {
     /// Writes what is pending and closes the files.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {
+    Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
+}
+
+#[cfg(test)]
+mod tests {
+    use node_domain::digest::Digest;
+
+    use super::*;
+    use crate::{answers::Precedent, support::handover};
+
+    #[tokio::test]
+    async fn a_database_of_the_first_version_is_brought_to_this_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.db");
+        let pool = SqlitePool::connect(&format!("sqlite://{}?mode=rwc", path.display())).await.unwrap();
+        let first = migration(1, "first", include_str!("../migrations/0001_first.sql"));
+        Migrator::with_migrations(vec![first]).run(&pool).await.unwrap();
+        let old = handover(1);
+        sqlx::query(
+            "INSERT INTO given_answer (peer, study, query_hash, signed, given) VALUES ('ar', $1, $2, 'old', 5)",
+        )
+        .bind(old.study.as_str())
+        .bind(old.query_hash.to_string())
+        .execute(&pool)
+        .await
+        .unwrap();
+        pool.close().await;
+
+        for _ in 0..2 {
+            let store = Store::open(&path).await.unwrap();
+            let precedent = store.precedent(&old.token, &old.study, &old.query_hash).await.unwrap();
+            assert_eq!(precedent, Precedent::Answered("old".to_owned()));
+            assert!(store.exact_released().await.unwrap().is_empty());
+            store.close().await;
+        }
     }
 }

@@ -13,6 +13,7 @@ use sqlx::{Row, sqlite::SqliteRow};
 use crate::{
     Store, StoreError,
     audit::{self, Event},
+    columns::time_of,
     heads::hold_in,
 };
 
@@ -58,18 +59,15 @@ fn status_text(status: Status) -> &'static str {
         Status::Refused => "refused",
         Status::Unreachable => "unreachable",
         Status::Pending => "pending",
+        Status::InReview => "in_review",
     }
 }
 
 fn status_of(text: &str) -> Result<Status, StoreError> {
-    [Status::Answered, Status::Refused, Status::Unreachable, Status::Pending]
+    [Status::Answered, Status::Refused, Status::Unreachable, Status::Pending, Status::InReview]
         .into_iter()
         .find(|status| status_text(*status) == text)
         .ok_or(StoreError::Damaged("study_node"))
-}
-
-fn time_of(millis: i64) -> Result<DateTime<Utc>, StoreError> {
-    DateTime::from_timestamp_millis(millis).ok_or(StoreError::Damaged("a time"))
 }
 
 fn study_of(row: &SqliteRow) -> Result<StoredStudy, StoreError> {
@@ -209,7 +207,7 @@ impl Store {
     pub async fn open_studies(&self, now: DateTime<Utc>) -> Result<Vec<StudyId>, StoreError> {
         let rows = sqlx::query(
             "SELECT DISTINCT study.study FROM study JOIN study_node ON study_node.study = study.study
-             WHERE study.deadline > $1 AND study_node.status IN ('pending', 'unreachable') ORDER BY study.study",
+             WHERE study.deadline > $1 AND study_node.status IN ('pending', 'unreachable', 'in_review') ORDER BY study.study",
         )
         .bind(now.timestamp_millis())
         .fetch_all(&self.pool)

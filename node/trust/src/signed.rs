@@ -9,11 +9,37 @@ use node_protocol::{
     problem::{Problem, ProblemKind},
     study::StudyId,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{keys::SigningKey, membership::Member, roster::Roster};
 
-const TYPE: &str = "alianza-answer+jws";
+/// What a signed text says: its type stands in the header, so that no statement passes for one of another kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An answer to a query.
+    Answer,
+    /// A project as proposed.
+    Project,
+    /// A project taken back by its proposer.
+    Withdrawal,
+    /// Where a project stands at a node.
+    ProjectStatus,
+    /// The policy of a node.
+    Policy,
+}
+
+impl Kind {
+    fn header(self) -> &'static str {
+        match self {
+            Self::Answer => "alianza-answer+jws",
+            Self::Project => "alianza-project+jws",
+            Self::Withdrawal => "alianza-withdrawal+jws",
+            Self::ProjectStatus => "alianza-project-status+jws",
+            Self::Policy => "alianza-policy+jws",
+        }
+    }
+}
+
 /// The longest signed answer that is read, bytes.
 pub const MAX_SIGNED: usize = 8 << 20;
 
@@ -22,7 +48,7 @@ pub const MAX_SIGNED: usize = 8 << 20;
 /// ```compile_fail,E0277
 /// # fn key() -> node_trust::keys::SigningKey { node_trust::keys::SigningKey::generate().unwrap() }
 /// // a number that disclosure control has not released cannot be signed
-/// node_trust::signed::sign(&7_u64, &"mx".parse().unwrap(), &key());
+/// node_trust::signed::sign(&7_u64, node_trust::signed::Kind::Answer, &"mx".parse().unwrap(), &key());
 /// ```
 /// ```compile_fail,E0451
 /// let forged = node_trust::signed::Signed { compact: String::new() };
@@ -78,8 +104,13 @@ impl Verified {
 ///
 /// # Errors
 /// Where it has no canonical form, for instance because a number is not finite.
-pub fn sign<T: Outgoing>(statement: &T, node: &NodeId, key: &SigningKey) -> Result<Signed, CanonicalError> {
-    let header = Header { alg: "EdDSA".to_owned(), kid: node.clone(), typ: TYPE.to_owned() };
+pub fn sign<T: Outgoing>(
+    statement: &T,
+    kind: Kind,
+    node: &NodeId,
+    key: &SigningKey,
+) -> Result<Signed, CanonicalError> {
+    let header = Header { alg: "EdDSA".to_owned(), kid: node.clone(), typ: kind.header().to_owned() };
     let encode = |bytes: Vec<u8>| URL_SAFE_NO_PAD.encode(bytes);
     let content = format!("{}.{}", encode(canonical::bytes(&header)?), encode(canonical::bytes(statement)?));
     let signature = encode(key.sign(content.as_bytes()));
@@ -120,18 +151,55 @@ pub fn verify_offline(compact: &str, roster: &Roster) -> Result<Verified, Proble
     open(compact, roster).map(|(_, verified)| verified)
 }
 
-/// The content of an answer that was verified when it came and has been in this node's own keeping since.
+/// The statement of some kind that `node` has signed.
 ///
 /// # Errors
-/// [`ProblemKind::AnswerInvalid`] where it is no answer.
-pub fn read_kept(compact: &str) -> Result<AnswerStatement, Problem> {
-    let invalid = || ProblemKind::AnswerInvalid.because("the kept answer is damaged");
+/// [`ProblemKind::AnswerInvalid`] with what is wrong, also where another member signed it.
+pub fn verify_statement<T: DeserializeOwned>(
+    compact: &str,
+    kind: Kind,
+    node: &NodeId,
+    roster: &Roster,
+) -> Result<T, Problem> {
+    let (signer, statement) = open_as(compact, kind, roster)?;
+    if signer.node != *node {
+        return Err(ProblemKind::AnswerInvalid.because("it is signed by another node"));
+    }
+    Ok(statement)
+}
+
+/// The content of a statement that was verified when it came and has been in this node's own keeping since.
+///
+/// # Errors
+/// [`ProblemKind::AnswerInvalid`] where it is none.
+pub fn read_kept_statement<T: DeserializeOwned>(compact: &str) -> Result<T, Problem> {
+    let invalid = || ProblemKind::AnswerInvalid.because("the kept statement is damaged");
     let payload = compact.split('.').nth(1).ok_or_else(invalid)?;
     let bytes = URL_SAFE_NO_PAD.decode(payload).map_err(|_| invalid())?;
     serde_json::from_slice(&bytes).map_err(|_| invalid())
 }
 
+/// The content of an answer that was verified when it came and has been in this node's own keeping since.
+///
+/// # Errors
+/// [`ProblemKind::AnswerInvalid`] where it is no answer.
+pub fn read_kept(compact: &str) -> Result<AnswerStatement, Problem> {
+    read_kept_statement(compact)
+}
+
 fn open<'r>(compact: &str, roster: &'r Roster) -> Result<(&'r Member, Verified), Problem> {
+    let (member, statement): (_, AnswerStatement) = open_as(compact, Kind::Answer, roster)?;
+    if statement.node != member.node {
+        return Err(ProblemKind::AnswerInvalid.because("it speaks for another node than its signer"));
+    }
+    Ok((member, Verified { statement }))
+}
+
+fn open_as<'r, T: DeserializeOwned>(
+    compact: &str,
+    kind: Kind,
+    roster: &'r Roster,
+) -> Result<(&'r Member, T), Problem> {
     let invalid = |what: &str| ProblemKind::AnswerInvalid.because(what);
     if compact.len() > MAX_SIGNED {
         return Err(invalid("it is longer than any answer"));
@@ -140,17 +208,13 @@ fn open<'r>(compact: &str, roster: &'r Roster) -> Result<(&'r Member, Verified),
     let (header, payload) = content.split_once('.').ok_or_else(|| invalid("it is not a JWS"))?;
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| invalid("it is not a JWS"));
     let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| invalid("its header is not ours"))?;
-    if header.alg != "EdDSA" || header.typ != TYPE {
+    if header.alg != "EdDSA" || header.typ != kind.header() {
         return Err(invalid("its header is not ours"));
     }
     let member = roster.member(&header.kid).ok_or_else(|| invalid("its signer is no member"))?;
     if !member.signing_key.verifies(content.as_bytes(), &decode(signature)?) {
         return Err(invalid("the signature is wrong: it was altered, or signed with another key"));
     }
-    let statement: AnswerStatement =
-        serde_json::from_slice(&decode(payload)?).map_err(|_| invalid("its content is not an answer"))?;
-    if statement.node != member.node {
-        return Err(invalid("it speaks for another node than its signer"));
-    }
-    Ok((member, Verified { statement }))
+    let statement = serde_json::from_slice(&decode(payload)?).map_err(|_| invalid("its content is not of its kind"))?;
+    Ok((member, statement))
 }

@@ -11,6 +11,10 @@ use super::Value;
 pub(super) struct Statistic {
     kind: Kind,
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    fields: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     endpoint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     cuts_months: Option<Vec<u16>>,
@@ -21,6 +25,8 @@ pub(super) struct Statistic {
 #[schemars(rename = "StatisticKind")]
 enum Kind {
     Count,
+    Histogram,
+    Mean,
     Survival,
 }
 
@@ -28,10 +34,16 @@ impl TryFrom<Statistic> for super::Statistic {
     type Error = &'static str;
 
     fn try_from(raw: Statistic) -> Result<Self, Self::Error> {
-        match (raw.kind, raw.endpoint, raw.cuts_months) {
-            (Kind::Count, None, None) => Ok(Self::Count),
-            (Kind::Count, ..) => Err("`count` takes neither `endpoint` nor `cuts_months`"),
-            (Kind::Survival, Some(endpoint), Some(cuts_months)) => Ok(Self::Survival { endpoint, cuts_months }),
+        match (raw.kind, raw.field, raw.fields, raw.endpoint, raw.cuts_months) {
+            (Kind::Count, None, None, None, None) => Ok(Self::Count),
+            (Kind::Count, ..) => Err("`count` takes nothing beside its kind"),
+            (Kind::Histogram, Some(field), None, None, None) => Ok(Self::Histogram { field }),
+            (Kind::Histogram, ..) => Err("`histogram` needs `field` and takes nothing else"),
+            (Kind::Mean, None, Some(fields), None, None) => Ok(Self::Mean { fields }),
+            (Kind::Mean, ..) => Err("`mean` needs `fields` and takes nothing else"),
+            (Kind::Survival, None, None, Some(endpoint), Some(cuts_months)) => {
+                Ok(Self::Survival { endpoint, cuts_months })
+            }
             (Kind::Survival, ..) => Err("`survival` needs `endpoint` and `cuts_months`"),
         }
     }
@@ -39,10 +51,13 @@ impl TryFrom<Statistic> for super::Statistic {
 
 impl From<super::Statistic> for Statistic {
     fn from(statistic: super::Statistic) -> Self {
+        let of = |kind| Self { kind, field: None, fields: None, endpoint: None, cuts_months: None };
         match statistic {
-            super::Statistic::Count => Self { kind: Kind::Count, endpoint: None, cuts_months: None },
+            super::Statistic::Count => of(Kind::Count),
+            super::Statistic::Histogram { field } => Self { field: Some(field), ..of(Kind::Histogram) },
+            super::Statistic::Mean { fields } => Self { fields: Some(fields), ..of(Kind::Mean) },
             super::Statistic::Survival { endpoint, cuts_months } => {
-                Self { kind: Kind::Survival, endpoint: Some(endpoint), cuts_months: Some(cuts_months) }
+                Self { endpoint: Some(endpoint), cuts_months: Some(cuts_months), ..of(Kind::Survival) }
             }
         }
     }

@@ -9,24 +9,41 @@ use node_protocol::{
 };
 use node_snapshot::durable;
 
+use super::{
+    estimate,
+    render::{self, columns::columns, tidy},
+};
 use crate::{
-    cli::{Ended, Json, QueryArgs},
+    cli::{Asking, Ended, QueryArgs, Session, StudyCommand},
     config::Home,
     people_client::{PeopleClient, Refused},
     people_port::{NewStudy, StudyLine},
-    terminal::{say, say_json},
+    terminal::{note, say, say_json},
 };
 
+/// The node's port for people, as the person who acts.
+pub(crate) fn client(session: &Session) -> anyhow::Result<PeopleClient> {
+    PeopleClient::of(&Home::open(&session.dir)?, session.token.as_deref())
+}
+
 /// `query`
-pub(crate) async fn query(dir: &Path, arguments: &QueryArgs) -> anyhow::Result<Ended> {
-    let client = PeopleClient::of(&Home::open(dir)?)?;
+pub(crate) async fn query(session: &Session, arguments: &QueryArgs) -> anyhow::Result<Ended> {
     let query = read_query(&arguments.file)?;
-    let new = NewStudy { query, nodes: arguments.nodes.clone(), wait_ms: arguments.wait_s.saturating_mul(1000) };
+    if arguments.dry_run {
+        return estimate::run(session, query, &arguments.asking).await;
+    }
+    ask(session, query, &arguments.asking).await
+}
+
+/// Asks a query and shows what comes.
+pub(crate) async fn ask(session: &Session, query: Query, asking: &Asking) -> anyhow::Result<Ended> {
+    let client = client(session)?;
+    let new = NewStudy { query, nodes: asking.nodes.clone(), wait_ms: asking.wait_s.saturating_mul(1000) };
     let mut study: Study = client.post("/api/v1/studies", &new).await?;
-    if let Some(folder) = &arguments.answers {
+    if let Some(folder) = &asking.answers {
         keep_answers(&client, &mut study, folder).await?;
     }
-    show_study(&study, &arguments.output)
+    show_study(&study, asking.csv.as_deref(), asking.output.json)
 }
 
 /// Reads a query file.
@@ -49,40 +66,59 @@ pub(crate) async fn keep_answers(client: &PeopleClient, study: &mut Study, folde
     Ok(())
 }
 
-fn show_study(study: &Study, output: &Json) -> anyhow::Result<Ended> {
-    if output.json {
+fn show_study(study: &Study, csv: Option<&Path>, json: bool) -> anyhow::Result<Ended> {
+    if let Some(path) = csv {
+        let written = tidy::write(study, path)?;
+        note(format!(
+            "{}: {} numbers, and {} that are not shown and have an empty value",
+            path.display(),
+            written.shown,
+            written.hidden
+        ));
+        if let Some(notes) = &written.notes {
+            note(format!("{}: what their states mean", notes.display()));
+        }
+    }
+    if json {
         say_json(study)?;
     } else {
-        say(super::render::study(study));
+        say(render::study(study).trim_end());
+    }
+    if study.nodes.iter().any(|node| matches!(node.status, Status::InReview | Status::Pending | Status::Unreachable)) {
+        note(format!("The node goes on asking those that have not answered: alianza study show {}", study.study));
     }
     let complete = study.nodes.iter().all(|node| node.status == Status::Answered);
     Ok(if complete { Ended::Well } else { Ended::Found })
 }
 
-/// `study list`
-pub(crate) async fn list(dir: &Path, output: &Json) -> anyhow::Result<Ended> {
-    let studies: Vec<StudyLine> = PeopleClient::of(&Home::open(dir)?)?.get("/api/v1/studies").await?;
-    if output.json {
+/// `study`
+pub(crate) async fn run(session: &Session, command: StudyCommand) -> anyhow::Result<Ended> {
+    match command {
+        StudyCommand::List(output) => list(session, output.json).await,
+        StudyCommand::Show { study, csv, output } => show(session, &study, csv.as_deref(), output.json).await,
+    }
+}
+
+async fn list(session: &Session, json: bool) -> anyhow::Result<Ended> {
+    let studies: Vec<StudyLine> = client(session)?.get("/api/v1/studies").await?;
+    if json {
         say_json(&studies)?;
         return Ok(Ended::Well);
     }
     if studies.is_empty() {
         say("No studies yet. Ask one with: alianza query FILE");
+        return Ok(Ended::Well);
     }
-    for study in studies {
-        say(format!(
-            "{}  {}  {:<9} {}",
-            study.study,
-            study.started.format("%Y-%m-%d %H:%M"),
-            study.statistic,
-            study.asker
-        ));
-    }
+    let row = |study: &StudyLine| {
+        let started = study.started.format("%Y-%m-%d %H:%M").to_string();
+        vec![study.study.to_string(), started, study.statistic.clone(), study.asker.clone()]
+    };
+    let rows: Vec<_> = studies.iter().map(row).collect();
+    say(columns(&["study", "asked", "statistic", "by"], &[], &rows).trim_end());
     Ok(Ended::Well)
 }
 
-/// `study show`
-pub(crate) async fn show(dir: &Path, study: &StudyId, output: &Json) -> anyhow::Result<Ended> {
-    let study: Study = PeopleClient::of(&Home::open(dir)?)?.get(&format!("/api/v1/studies/{study}")).await?;
-    show_study(&study, output)
+async fn show(session: &Session, study: &StudyId, csv: Option<&Path>, json: bool) -> anyhow::Result<Ended> {
+    let study: Study = client(session)?.get(&format!("/api/v1/studies/{study}")).await?;
+    show_study(&study, csv, json)
 }

@@ -13,6 +13,12 @@ use chrono::{NaiveDate, TimeDelta};
 use include_dir::{Dir, include_dir};
 use node_domain::clock::{Clock, SystemClock};
 use node_ingest::load::Outcome;
+use node_policy::role::Role;
+use node_protocol::{
+    project::{Lane, Project, Terms},
+    query::Query,
+};
+use node_responder::stewardship::Steward;
 use node_store::Store;
 use node_trust::{
     keys::SigningKey,
@@ -124,6 +130,38 @@ impl Federation {
     /// The node that asks: the first member.
     pub(crate) fn asking(&self) -> &Home {
         &self.homes[0]
+    }
+
+    /// Has the asking node propose a project that may ask `query`, and every node approve it.
+    pub(crate) async fn approve(&self, name: &str, query: &Query) -> anyhow::Result<()> {
+        let asking = self.applications.first().context("a federation has nodes")?;
+        let now = SystemClock.now();
+        let terms = Terms {
+            tables: [query.table.clone()].into(),
+            statistics: [query.statistic.name().to_owned()].into(),
+            fields: query.fields().into_iter().map(str::to_owned).collect(),
+            lane: Lane::Exact,
+            privacy: None,
+            persons: None,
+            expires: now.date_naive() + TimeDelta::days(30),
+        };
+        let project = Project {
+            project: name.parse()?,
+            proposer: self.asking().config.node.clone(),
+            title: "Rehearsal".to_owned(),
+            purpose: "Rehearse a question inside a project".to_owned(),
+            lead: "Nobody: a rehearsal".to_owned(),
+            countries: self.homes.iter().map(|home| home.config.node.clone()).collect(),
+            terms,
+            proposed: now,
+        };
+        let id = project.project.clone();
+        asking.requester.propose(project, "rehearsal").await?;
+        for application in &self.applications {
+            let steward = Steward { name: "rehearsal steward", role: Role::Steward };
+            application.responder.approve_project(steward, &id, None, None).await?;
+        }
+        Ok(())
     }
 
     /// Folder of all nodes.

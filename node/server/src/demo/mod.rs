@@ -5,6 +5,7 @@ mod federation;
 use std::{fs, path::Path, time::Instant};
 
 use anyhow::{Context, bail};
+use node_catalogue::indicator::Indicator;
 use node_domain::dictionary::Dictionary;
 use node_policy::policy::Policy;
 use node_protocol::{
@@ -26,10 +27,8 @@ use crate::{
 const BY_STAGE: &str = r#"{"dictionary":"1.1","table":"cases","by":["stage"],
   "statistic":{"kind":"survival","endpoint":"event_free","cuts_months":[6,12,24,36,48,60]}}"#;
 
-/// The question to the synthetic registry.
-const BY_INDEX_CANCER: &str = r#"{"dictionary":"1.1","table":"cases","by":["index_cancer"],
-  "where":[{"field":"alliance_extract","in":["yes"]},{"field":"index_cancer","in":["ALL","BURKITT","HODGKIN","RETINOBLASTOMA","WILMS","LGG"]}],
-  "statistic":{"kind":"survival","endpoint":"overall","cuts_months":[12,24,36,60]}}"#;
+/// The question to the synthetic registry: an indicator, which every node answers exactly from its catalogue.
+const INDICATOR: &str = "survival_by_index_cancer";
 
 /// `demo`
 pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<Ended> {
@@ -40,10 +39,11 @@ pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<Ended> {
     };
     let query = match (&arguments.query, &data) {
         (Some(path), _) => read_query(path)?,
-        (None, Data::Synthetic) => Query::parse(BY_INDEX_CANCER.as_bytes())?,
+        (None, Data::Synthetic) => indicator()?,
         (None, _) => Query::parse(BY_STAGE.as_bytes())?,
     };
-    let policy = policy(arguments.policy.as_deref(), &query)?;
+    let asks_catalogue = arguments.query.is_none() && matches!(data, Data::Synthetic);
+    let policy = policy(arguments.policy.as_deref(), asks_catalogue)?;
     let scratch = tempfile::tempdir()?;
     let folder = match &arguments.keep {
         Some(folder) => empty(folder)?,
@@ -70,8 +70,12 @@ pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<Ended> {
     .await?;
     note(format!("{:<58} {:>8.0} ms", "ready", begun.elapsed().as_secs_f64() * 1e3));
 
+    if let Some(project) = &query.project {
+        federation.approve(project, &query).await?;
+        note(format!("project {project} proposed by {} and approved by every node", federation.asking().config.node));
+    }
     let asking = federation.asking();
-    let client = PeopleClient::of(asking)?;
+    let client = PeopleClient::of(asking, None)?;
     let asked = Instant::now();
     let new = NewStudy { query, nodes: Vec::new(), wait_ms: 30_000 };
     let study: Study = client.post("/api/v1/studies", &new).await?;
@@ -96,27 +100,22 @@ pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<Ended> {
     Ok(if complete { Ended::Well } else { Ended::Found })
 }
 
-/// The policy of the rehearsal: the file's, or the shipped one with exploration as wide as a project. A project that the query
-/// names is approved, since there are no stewards here.
-fn policy(path: Option<&Path>, query: &Query) -> anyhow::Result<String> {
+fn indicator() -> anyhow::Result<Query> {
+    let all = Indicator::all()?;
+    Ok(all.into_iter().find(|one| one.id == INDICATOR).context("the indicator ships")?.query)
+}
+
+/// The policy of the rehearsal: the file's; the shipped one where only the catalogue is asked; otherwise the shipped one with
+/// exploration opened wide, which only public or invented data allow.
+fn policy(path: Option<&Path>, asks_catalogue: bool) -> anyhow::Result<String> {
     if let Some(path) = path {
         return fs::read_to_string(path).with_context(|| path.display().to_string());
     }
-    let mut policy = Policy::parse(POLICY)?;
-    policy.rehearsal = true;
-    policy.exploration.persons = policy.threshold.persons;
-    policy.exploration.statistics = vec!["count".to_owned(), "survival".to_owned()];
-    policy.exploration.tables = Dictionary::built_in()?.tables().map(|table| table.name.clone()).collect();
-    if let Some(name) = &query.project {
-        let project = node_policy::policy::Project {
-            title: "Rehearsal".to_owned(),
-            statistics: policy.exploration.statistics.clone(),
-            tables: policy.exploration.tables.clone(),
-            expires: chrono::NaiveDate::from_ymd_opt(9999, 12, 31).context("the calendar ends")?,
-            persons: None,
-        };
-        policy.project.insert(name.clone(), project);
+    if asks_catalogue {
+        return Ok(POLICY.to_owned());
     }
+    let mut policy = Policy::parse(POLICY)?;
+    policy.open_wide(Dictionary::built_in()?.tables().map(|table| table.name.clone()).collect());
     Ok(toml::to_string(&policy)?)
 }
 

@@ -1,5 +1,7 @@
 //! The port for this institute's people: `/api/v1`, TLS and access tokens; health for machines.
 
+pub(crate) mod governance;
+
 use std::{future::Ready, future::ready, sync::Arc, time::Duration};
 
 use actix_web::{
@@ -10,7 +12,7 @@ use actix_web::{
 };
 use chrono::TimeDelta;
 use node_domain::{digest::Digest, node_id::NodeId};
-use node_policy::permit::Role;
+use node_policy::role::{Action, Role};
 use node_protocol::{
     problem::ProblemKind,
     query::{MAX_BYTES, Query, parse_json},
@@ -90,6 +92,7 @@ pub(crate) fn paths(app: &mut web::ServiceConfig) {
         .service(web::resource("/api/v1/studies").get(list).post(begin).default_service(web::to(no_such_path)))
         .service(web::resource("/api/v1/studies/{study}").get(show).default_service(web::to(no_such_path)))
         .service(web::resource("/api/v1/studies/{study}/answers").get(answers).default_service(web::to(no_such_path)))
+        .configure(governance::paths)
         .default_service(web::to(no_such_path));
 }
 
@@ -110,8 +113,8 @@ async fn readyz(people: Data<People>) -> Result<HttpResponse, Refusal> {
     Ok(HttpResponse::Ok().content_type("text/plain").body("ready\n"))
 }
 
-async fn node(_: Person, people: Data<People>) -> HttpResponse {
-    HttpResponse::Ok().json(people.responder.describe())
+async fn node(_: Person, people: Data<People>) -> Result<HttpResponse, Refusal> {
+    Ok(HttpResponse::Ok().json(people.responder.describe()?))
 }
 
 /// Body of `POST /api/v1/studies`.
@@ -133,11 +136,7 @@ async fn begin(
     body: Result<Bytes, actix_web::Error>,
     people: Data<People>,
 ) -> Result<HttpResponse, Refusal> {
-    if !person.0.role.may_query() {
-        return Err(ProblemKind::RoleForbidden
-            .because("researchers, stewards and committee members begin studies")
-            .into());
-    }
+    person.0.role.demand(Action::Ask)?;
     let new: NewStudy = parse_json(&bounded(body, MAX_BYTES)?)?;
     new.query.check_shape()?;
     new.query.check_against(&people.responder.dictionary)?;
@@ -159,7 +158,7 @@ async fn begin(
     Ok(HttpResponse::Created().insert_header((header::LOCATION, format!("/api/v1/studies/{study}"))).json(view))
 }
 
-/// One line of the list of studies.
+/// One line of the list of studies: the asker's own released answers are in the study itself.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct StudyLine {
     /// Identity.

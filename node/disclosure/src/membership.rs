@@ -1,0 +1,23 @@
+//! Which cells each person (or hospital) is counted in, over many queries at once: what an audit of linked tables needs to know.
+
+use crate::layout::Layout;
+
+/// Patterns of membership over the cells of several queries. Made by the engine, sealed, and opened only by this crate.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Membership {
+    /// The layout of each query's cells.
+    pub layouts: Vec<Layout>,
+    /// The number of each query's first cell.
+    pub offsets: Vec<u32>,
+    /// The patterns; every person belongs to one.
+    pub patterns: Vec<UnitPattern>,
+}
+
+/// Persons who are counted in exactly the same cells.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UnitPattern {
+    /// The cells, ascending.
+    pub cells: Vec<u32>,
+    /// How many persons; 0 where nobody is, but somebody could be.
+    pub units: u64,
+}

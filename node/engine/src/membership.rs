@@ -1,0 +1,112 @@
+//! Which cells of many queries each unit is counted in, for the audit of linked tables, and what changed between two snapshots.
+//!
+//! The method is partition refinement: every unit (a person, or a hospital) has the number of the class of units that cannot be
+//! told apart so far, and each question splits the classes by the cells it counts them in. A unit that is alone in its class is
+//! left alone from then on. Cells are listed at the end, in a second pass, for one unit of each class only.
+
+mod changes;
+mod coding;
+mod layout;
+mod partition;
+mod phantoms;
+mod universe;
+
+use node_disclosure::{confidential::Confidential, membership::Membership};
+use node_policy::permit::Permitted;
+use node_protocol::query::Query;
+use node_snapshot::shelf::Snapshot;
+
+use self::{
+    coding::{Coding, Occasion},
+    layout::layout_of,
+    partition::Partition,
+    phantoms::Phantoms,
+    universe::Universe,
+};
+use crate::columnar::{Measures, Plan, TabulateError, columns_of};
+
+/// One of the questions whose cells are linked.
+pub struct Question<'q> {
+    /// The snapshot that it is asked of.
+    pub snapshot: &'q Snapshot,
+    /// The question.
+    pub permitted: &'q Permitted<'q, Query>,
+    /// Of a survival question the canonical boundaries (months, increasing) of each group, none for a hidden curve; otherwise
+    /// nothing.
+    pub boundaries: &'q [Vec<u16>],
+}
+
+/// The patterns of all units over all questions, which must be about units of one kind.
+///
+/// Units are matched by record key over all tables and snapshots. A phantom is a unit that does not exist but could: it is like
+/// the first row that its question counts, moved into the cell that `phantoms` names (question, local cell), and is counted in
+/// that cell in any case. In survival questions a phantom is counted as a person without an event.
+///
+/// # Errors
+/// Where a snapshot lacks a column that the dictionary promises, a phantom names no cell, or nothing is asked.
+///
+/// # Privacy
+/// Patterns of few units tell them apart. They are sealed under the conditions of the first question.
+pub fn membership(
+    questions: &[Question<'_>],
+    phantoms: &[(usize, usize)],
+) -> Result<Confidential<Membership>, TabulateError> {
+    let conditions = questions.first().ok_or(TabulateError::NoQuestion)?.permitted.conditions();
+    Ok(Confidential::seal(link(questions, phantoms)?, conditions))
+}
+
+/// Per group of the query's `by`, the number of units that count in one of two snapshots only, or count otherwise than before.
+///
+/// Units are matched by record key. They count otherwise with another number of rows (count), other bins (histogram), other
+/// values (mean), or another event, its month or cause, or another number of rows without a time (survival). A longer follow-up
+/// without an event changes nothing.
+///
+/// # Errors
+/// Where a snapshot lacks a column that the dictionary promises.
+///
+/// # Privacy
+/// Small numbers may tell single patients; sealed under the conditions of the new permit.
+pub fn changed(
+    old: (&Snapshot, &Permitted<'_, Query>),
+    new: (&Snapshot, &Permitted<'_, Query>),
+) -> Result<Confidential<Vec<u64>>, TabulateError> {
+    Ok(Confidential::seal(changes::between(old, new)?, new.1.conditions()))
+}
+
+fn link(questions: &[Question<'_>], phantoms: &[(usize, usize)]) -> Result<Membership, TabulateError> {
+    let columns = questions.iter().map(|question| columns_of(question.snapshot, question.permitted));
+    let universe = Universe::of(columns.collect::<Result<_, _>>()?);
+    let (mut plans, mut layouts, mut offsets) = (Vec::new(), Vec::new(), Vec::new());
+    let mut offset = 0_usize;
+    for (question, columns) in questions.iter().zip(universe.columns()) {
+        let plan = Plan::of(question.permitted, columns, Measures::default())?;
+        let layout = layout_of(question.permitted.query(), &plan.grouping, question.boundaries);
+        let too_many = || TabulateError::Table(question.permitted.query().table.clone());
+        offsets.push(u32::try_from(offset).map_err(|_| too_many())?);
+        offset += layout.len();
+        plans.push(plan);
+        layouts.push(layout);
+    }
+    let phantoms = Phantoms::of(questions, &universe, &plans, &layouts, phantoms)?;
+    let mut occasions = Vec::with_capacity(questions.len());
+    for (at, ((question, plan), layout)) in questions.iter().zip(&plans).zip(&layouts).enumerate() {
+        let real = Coding::new(plan, layout, question.boundaries);
+        let phantoms = phantoms.codes(at, question, layout)?;
+        occasions.push(Occasion { real, layout, units: universe.units_of(at), phantoms });
+    }
+
+    let mut partition = Partition::new(universe.units(), phantoms.len());
+    let mut scratch = Vec::new();
+    for occasion in &occasions {
+        occasion.visit(&mut scratch, &mut partition.round(occasion.layout));
+        partition.settle();
+    }
+    let mut listing = partition.listing();
+    for (occasion, offset) in occasions.iter().zip(&offsets) {
+        occasion.visit(&mut scratch, &mut listing.round(occasion.layout, *offset));
+    }
+    Ok(Membership { layouts, offsets, patterns: listing.patterns() })
+}
+
+#[cfg(test)]
+mod tests;

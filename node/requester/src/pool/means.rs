@@ -1,0 +1,78 @@
+//! Means over countries from their numbers and sums; countries that withhold a sum take no part in that mean.
+
+use std::collections::BTreeMap;
+
+use node_protocol::{
+    answer::{GroupKey, MeanAnswer, MeanValue, Pooled, PooledMean},
+    cell::Cell,
+};
+
+/// The mean of every group and field that at least one country shows.
+pub(crate) fn pool(countries: &[&MeanAnswer]) -> Pooled {
+    let mut parts: BTreeMap<(&GroupKey, &String), Vec<&MeanValue>> = BTreeMap::new();
+    for answer in countries {
+        for group in &answer.groups {
+            for (field, value) in answer.fields.iter().zip(&group.values) {
+                parts.entry((&group.group, field)).or_default().push(value);
+            }
+        }
+    }
+    let means = parts.into_iter().filter_map(|((group, field), values)| mean(group, field, &values)).collect();
+    Pooled::Mean { countries: u32::try_from(countries.len()).unwrap_or(u32::MAX), means }
+}
+
+fn mean(group: &GroupKey, field: &str, values: &[&MeanValue]) -> Option<PooledMean> {
+    let shown: Vec<(u64, u64, &MeanValue)> =
+        values.iter().filter_map(|value| Some((value.rows.shown()?, value.sum?, *value))).collect();
+    let (rows, sum) = shown
+        .iter()
+        .try_fold((0_u64, 0_u64), |(rows, sum), (n, s, _)| Some((rows.checked_add(*n)?, sum.checked_add(*s)?)))?;
+    if rows == 0 {
+        return None;
+    }
+    let noisy = shown.iter().any(|(_, _, value)| value.rows.exact().is_none());
+    let mean = sum as f64 / rows as f64;
+    let squares: Option<f64> = shown.iter().map(|(_, _, value)| value.sum_of_squares).sum();
+    let variance = squares.filter(|_| rows > 1).map(|squares| (squares - sum as f64 * mean) / (rows - 1) as f64);
+    Some(PooledMean {
+        group: group.clone(),
+        field: field.to_owned(),
+        countries: u32::try_from(shown.len()).unwrap_or(u32::MAX),
+        rows: if noisy { Cell::Perturbed { n: rows } } else { Cell::Exact { n: rows } },
+        sum,
+        mean,
+        standard_deviation: variance.map(|variance| variance.max(0.0).sqrt()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use node_protocol::{
+        answer::MeanGroup,
+        release::{Release, Safeguards},
+    };
+
+    use super::*;
+
+    #[test]
+    fn means_are_of_all_rows_and_not_of_means() {
+        let value = |values: &[f64]| MeanValue {
+            persons: Cell::Exact { n: values.len() as u64 },
+            rows: Cell::Exact { n: values.len() as u64 },
+            sum: Some(values.iter().sum::<f64>() as u64),
+            sum_of_squares: Some(values.iter().map(|value| value * value).sum()),
+            withheld: None,
+        };
+        let answer = |values: &[f64]| MeanAnswer {
+            release: Release::ExactAdHoc(Safeguards { persons: 1, events: 1, at_risk: 1 }),
+            fields: vec!["days".to_owned()],
+            groups: vec![MeanGroup { group: GroupKey::new(), values: vec![value(values)], as_of: None }],
+        };
+        let (first, second) = (answer(&[1.0, 2.0, 3.0]), answer(&[10.0]));
+        let Pooled::Mean { means, .. } = pool(&[&first, &second]) else { unreachable!("means were pooled") };
+        assert_eq!((means[0].rows, means[0].sum), (Cell::Exact { n: 4 }, 16));
+        assert!((means[0].mean - 4.0).abs() < 1e-12);
+        // R: sd(c(1, 2, 3, 10))
+        assert!((means[0].standard_deviation.unwrap() - 4.082_482_904_638_63).abs() < 1e-9);
+    }
+}

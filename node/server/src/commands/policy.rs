@@ -1,0 +1,296 @@
+//! `policy`: what may leave this node, in words, checked and compared.
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use anyhow::Context;
+use node_policy::{
+    compare::{Change, Direction, changes},
+    policy::{Policy, ReviewClass},
+};
+use serde_json::{Value, json};
+
+use super::{
+    render::columns::columns,
+    words::{self, joined, lane_words},
+};
+use crate::{
+    cli::{
+        Ended,
+        governance::{PolicyCommand, PolicyTestArgs},
+    },
+    config::Home,
+    operate::POLICY,
+    terminal::{say, say_json},
+};
+
+/// `policy`
+pub(crate) async fn run(dir: &Path, command: PolicyCommand) -> anyhow::Result<Ended> {
+    match command {
+        PolicyCommand::Show(output) => {
+            let policy = Home::open(dir)?.policy;
+            if output.json {
+                say_json(&json!({ "hash": policy.hash()?, "policy": policy }))?;
+            } else {
+                say(describe(&policy)?.trim_end());
+            }
+            Ok(Ended::Well)
+        }
+        PolicyCommand::Check { file, output } => {
+            let path = match file {
+                Some(file) => file,
+                None => own_file(dir),
+            };
+            check(&path, output.json)
+        }
+        PolicyCommand::Diff { before, after, output } => {
+            let (before, after) = (read(&before)?, read(&after)?);
+            let changes = changes(&before, &after);
+            if output.json {
+                say_json(&changes.iter().map(as_json).collect::<Vec<_>>())?;
+            } else if changes.is_empty() {
+                say("The policies are the same.");
+            } else {
+                say(table(&changes, ["before", "after"]).trim_end());
+            }
+            let looser = changes.iter().any(|change| change.direction == Direction::Looser);
+            Ok(if looser { Ended::Found } else { Ended::Well })
+        }
+        PolicyCommand::Test(arguments) => test(dir, arguments).await,
+    }
+}
+
+/// `policy test`
+async fn test(_dir: &Path, _arguments: PolicyTestArgs) -> anyhow::Result<Ended> {
+    anyhow::bail!("the attack suite is not part of this build")
+}
+
+/// The policy of a node, also where its folder is otherwise incomplete.
+fn own_file(dir: &Path) -> std::path::PathBuf {
+    Home::open(dir).map_or_else(|_| dir.join("policy.toml"), |home| home.folder.join(&home.config.files.policy))
+}
+
+fn read(path: &Path) -> anyhow::Result<Policy> {
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    Policy::parse(&text).with_context(|| path.display().to_string())
+}
+
+fn check(path: &Path, as_json_too: bool) -> anyhow::Result<Ended> {
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let policy = match Policy::parse(&text) {
+        Ok(policy) => policy,
+        Err(error) if as_json_too => {
+            say_json(&json!({ "valid": false, "error": error.to_string() }))?;
+            return Ok(Ended::Found);
+        }
+        Err(error) => {
+            say(format!("NOT VALID  {}: {error}", path.display()));
+            return Ok(Ended::Found);
+        }
+    };
+    let changes = changes(&Policy::parse(POLICY)?, &policy);
+    if as_json_too {
+        let different = changes.iter().map(as_json).collect::<Vec<_>>();
+        say_json(&json!({ "valid": true, "hash": policy.hash()?, "differs_from_shipped": different }))?;
+        return Ok(Ended::Well);
+    }
+    say(format!("VALID      {}, hash {}", path.display(), policy.hash()?));
+    if policy.rehearsal {
+        say("           rehearsal = true: only `alianza demo` takes it, on public or invented data");
+    }
+    if changes.is_empty() {
+        say("It is the policy that ships.");
+    } else {
+        say("\nIt differs from the policy that ships\n");
+        say(table(&changes, ["shipped", "here"]).trim_end());
+    }
+    Ok(Ended::Well)
+}
+
+fn as_json(change: &Change) -> Value {
+    json!({
+        "key": change.key, "before": change.before, "after": change.after, "direction": direction(change.direction)
+    })
+}
+
+fn direction(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Tighter => "tighter",
+        Direction::Looser => "looser",
+        Direction::Other => "other",
+    }
+}
+
+fn table(changes: &[Change], names: [&str; 2]) -> String {
+    let row = |change: &Change| {
+        vec![change.key.clone(), text(&change.before), text(&change.after), direction(change.direction).to_owned()]
+    };
+    let rows: Vec<_> = changes.iter().map(row).collect();
+    columns(&["key", names[0], names[1], "direction"], &[], &rows)
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn describe(policy: &Policy) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let mut section = |title: &str, lines: &[String]| {
+        // writing to a String cannot fail
+        let _ = writeln!(text, "{title}");
+        for line in lines {
+            let _ = writeln!(text, "  {line}");
+        }
+        text.push('\n');
+    };
+    let named = |names: &[String], none: &str| {
+        if names.is_empty() { none.to_owned() } else { joined(names, "and") }
+    };
+    if policy.rehearsal {
+        section("REHEARSAL", &["only for public or invented data; real nodes do not start with it".to_owned()]);
+    }
+    let limits = policy.threshold;
+    section(
+        "Never shown",
+        &[
+            format!(
+                "groups of fewer than {} persons, zero included ({} hospitals in tables about those)",
+                limits.persons, limits.facilities
+            ),
+            format!(
+                "intervals of survival curves with 1 to {} events; curves end where fewer than {} are at risk",
+                limits.events - 1,
+                limits.at_risk
+            ),
+            format!(
+                "sums of which one contributor makes up more than {} %, or that tell the largest one to within {} %",
+                limits.largest_percent, limits.p_percent
+            ),
+        ],
+    );
+    section(
+        "Everybody in the alliance",
+        &["looks up the indicators: exact, free, suppressed together when a snapshot is published".to_owned()],
+    );
+    let exploration = &policy.exploration;
+    let mut lines = Vec::new();
+    if exploration.statistics.is_empty() || exploration.tables.is_empty() {
+        lines.push("nothing".to_owned());
+    } else {
+        lines.push(format!(
+            "{} on {}; fields: {}",
+            named(&exploration.statistics, "nothing"),
+            named(&exploration.tables, "nothing"),
+            named(&exploration.fields, "all that the dictionary lets be queried")
+        ));
+        lines.push(format!("groups of fewer than {} persons are not shown", exploration.persons));
+        lines.extend(lane_words(exploration.lane, None).into_iter().take(1));
+    }
+    section("Any researcher, outside projects", &lines);
+    section(
+        "Projects",
+        &[
+            "what a steward granted them, never more than they proposed; `alianza project list`".to_owned(),
+            format!(
+                "groups of fewer than {} persons are not shown, or of more where the grant says so",
+                limits.persons
+            ),
+            format!("exact answers, where granted: until {} cells of a snapshot are shown exactly", policy.exact.cells),
+            format!(
+                "private budgets, where granted: at most rho = {} for one project, {} for all together",
+                policy.privacy.project_rho, policy.privacy.node_rho
+            ),
+            format!(
+                "models: {} events and {} persons per parameter, coefficients up to {}, {} models",
+                policy.models.events_per_parameter,
+                policy.models.persons_per_parameter,
+                policy.models.coefficient,
+                policy.models.per_project
+            ),
+        ],
+    );
+    section(
+        "Noise of ad hoc answers",
+        &[format!(
+            "standard deviation {:.1}, at most {} from the true number; the same persons always have the same noise",
+            policy.noise.variance.sqrt(),
+            policy.noise.bound
+        )],
+    );
+    let quota = policy.quota;
+    section(
+        "How often",
+        &[
+            format!(
+                "a researcher: {} in a minute, {} in a week",
+                quota.researcher_per_minute, quota.researcher_per_week
+            ),
+            format!("a project: {} in a week; a peer: {} in a week", quota.project_per_week, quota.peer_per_week),
+            format!("different queries answered with noise in three months, whoever asks: {}", quota.different_per_quarter),
+            format!(
+                "one query: up to {} cells, {} conditions, {} fields",
+                policy.size.cells, policy.size.conditions, policy.size.fields
+            ),
+        ],
+    );
+    let mut classes: Vec<String> = policy.review.iter().map(review_class).collect();
+    if classes.is_empty() {
+        classes.push("nothing".to_owned());
+    }
+    section("Waits for a steward", &classes);
+    for (name, rules) in &policy.project {
+        let mut lines = Vec::new();
+        if rules.closed {
+            lines.push("closed: nothing is answered any more".to_owned());
+        }
+        if rules.review {
+            lines.push("every answer waits for a steward".to_owned());
+        }
+        lines.extend(rules.persons.map(|persons| format!("groups of fewer than {persons} persons are not shown")));
+        lines.extend(rules.per_week.map(|most| format!("{most} questions in a week")));
+        section(&format!("Project {name}, tighter than its grant"), &lines);
+    }
+    section("Hash of the policy, which every answer names", &[policy.hash()?.to_string()]);
+    Ok(text)
+}
+
+fn review_class(class: &ReviewClass) -> String {
+    let mut parts = Vec::new();
+    parts.extend(class.way.map(|way| format!("whose numbers leave {}", words::rule(way.name()))));
+    parts.extend(class.statistic.as_ref().map(|name| format!("with the statistic {name}")));
+    parts.extend(class.table.as_ref().map(|name| format!("about the table {name}")));
+    if parts.is_empty() { "every answer".to_owned() } else { format!("answers {}", joined(&parts, "and")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_policy_is_told_in_words() {
+        let text = describe(&Policy::parse(POLICY).unwrap()).unwrap();
+        for said in [
+            "groups of fewer than 5 persons, zero included (3 hospitals",
+            "with 1 to 2 events; curves end where fewer than 10 are at risk",
+            "count on cases; fields: all that the dictionary lets be queried",
+            "groups of fewer than 10 persons are not shown",
+            "standard deviation 3.0, at most 10 from the true number",
+            "a researcher: 3 in a minute, 50 in a week",
+            "answers whose numbers leave exact",
+        ] {
+            assert!(text.contains(said), "{said}: {text}");
+        }
+    }
+
+    #[test]
+    fn differences_name_key_values_and_direction() {
+        let shipped = Policy::parse(POLICY).unwrap();
+        let tighter = Policy::parse(&POLICY.replacen("persons = 5", "persons = 6", 1)).unwrap();
+        assert_eq!(
+            table(&changes(&shipped, &tighter), ["before", "after"]),
+            "key                before  after  direction\nthreshold.persons  5       6      tighter\n"
+        );
+    }
+}

@@ -1,0 +1,293 @@
+//! `released`, `audit known` and `ledger`: who knows what of this node, and what its own people know of others.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    path::Path,
+};
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use node_catalogue::{Made, indicator::Indicator};
+use node_domain::{language::Language, node_id::NodeId};
+use node_protocol::{
+    answer::{Answer, GroupKey},
+    query::Query,
+};
+use node_snapshot::shelf;
+use node_store::{
+    Store,
+    ledger::{LedgerLine, LineState},
+};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    render::{self, columns::columns},
+    study::client,
+    words::{self, Words},
+};
+use crate::{
+    cli::{Ended, Json, Session, governance::ReleasedArgs},
+    config::Home,
+    people_port::governance::{OwnLedgerLine, ReleasedFilter},
+    terminal::{say, say_json},
+};
+
+/// The rule of look-ups.
+const CATALOGUE: &str = "catalogue";
+
+/// `released`: through the node's port for people.
+pub(crate) async fn released(session: &Session, arguments: ReleasedArgs) -> anyhow::Result<Ended> {
+    let home = Home::open(&session.dir)?;
+    let query = serde_json::to_value(filter(&arguments))?;
+    let pairs = query.as_object().into_iter().flatten().filter_map(|(name, value)| {
+        let text = value.as_str().map(str::to_owned).or_else(|| value.as_u64().map(|number| number.to_string()));
+        text.map(|text| (name.clone(), text))
+    });
+    // only its path is used
+    let url = reqwest::Url::parse_with_params("https://localhost/api/v1/released", pairs)?;
+    let path = format!("{}?{}", url.path(), url.query().unwrap_or_default());
+    let lines: Vec<LedgerLine> = client(session)?.get(&path).await?;
+    tell(&home, &arguments, lines)
+}
+
+/// `audit known`: from the node's database, whether it serves or not.
+pub(crate) async fn known(dir: &Path, arguments: ReleasedArgs) -> anyhow::Result<Ended> {
+    let home = Home::open(dir)?;
+    let store = Store::open(&home.database()).await?;
+    let (filter, most) = filter(&arguments).into_filter();
+    let lines = store.ledger(&filter, most).await?;
+    store.close().await;
+    tell(&home, &arguments, lines)
+}
+
+fn filter(arguments: &ReleasedArgs) -> ReleasedFilter {
+    let ReleasedArgs { peer, project, table, field, value, rule, since, most, .. } = arguments.clone();
+    ReleasedFilter { peer, project, table, field, value, rule, since, most: Some(most) }
+}
+
+/// An indicator, which everybody may look up.
+#[derive(Debug, Serialize)]
+struct Public {
+    indicator: String,
+    title: String,
+    asked: usize,
+    peers: BTreeSet<NodeId>,
+    last: Option<DateTime<Utc>>,
+    #[serde(skip)]
+    query: Query,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<Answer>,
+}
+
+fn tell(home: &Home, arguments: &ReleasedArgs, lines: Vec<LedgerLine>) -> anyhow::Result<Ended> {
+    let (looked_up, asked): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line.rule == CATALOGUE);
+    let all = looked_up.len() + asked.len() >= usize::try_from(arguments.most)?;
+    let (mut given, mut kept): (Vec<_>, BTreeMap<&str, usize>) = (Vec::new(), BTreeMap::new());
+    for mut line in asked {
+        if line.state != LineState::Given {
+            *kept.entry(line.state.name()).or_default() += 1;
+            continue;
+        }
+        line.answer = line.answer.map(|answer| of_value(answer, arguments));
+        given.push(line);
+    }
+    let public = public(home, arguments, &looked_up)?;
+    if arguments.output.json {
+        say_json(&json!({ "everybody": public, "answers": given, "not_released": kept }))?;
+        return Ok(Ended::Well);
+    }
+    say(format!("What others know of {}\n", home.config.node));
+    say(render(&public, &given, arguments.values).trim_end());
+    let waiting = kept.get("held").map(|count| format!("{count} wait for a steward"));
+    let refused = kept.get("refused").map(|count| format!("{count} were refused by one"));
+    let kept: Vec<String> = waiting.into_iter().chain(refused).collect();
+    if !kept.is_empty() {
+        say(format!("\nNot among them, since nobody else has them: {}.", kept.join(", ")));
+    }
+    if all {
+        say(format!("\nThere may be more: only the newest {} were read; see --most and --since.", arguments.most));
+    }
+    Ok(Ended::Well)
+}
+
+/// The indicators that tell about what is wanted, and how often each was looked up.
+fn public(home: &Home, arguments: &ReleasedArgs, looked_up: &[LedgerLine]) -> anyhow::Result<Vec<Public>> {
+    if arguments.rule.as_ref().is_some_and(|rule| rule != CATALOGUE) || arguments.project.is_some() {
+        return Ok(Vec::new());
+    }
+    let catalogue = if arguments.values { catalogue(home)? } else { None };
+    let mut all = Vec::new();
+    for indicator in Indicator::all()? {
+        let query = &indicator.query;
+        let wanted = arguments.table.as_ref().is_none_or(|table| *table == query.table)
+            && arguments.field.as_ref().is_none_or(|field| query.fields().contains(field.as_str()));
+        if !wanted {
+            continue;
+        }
+        let lines: Vec<_> = looked_up.iter().filter(|line| line.query.asks_the_same(query)).collect();
+        let entry = catalogue.as_ref().and_then(|made| made.entries.iter().find(|one| one.indicator == indicator.id));
+        all.push(Public {
+            title: indicator.title.of(Language::En).to_owned(),
+            asked: lines.len(),
+            peers: lines.iter().map(|line| line.peer.clone()).collect(),
+            last: lines.iter().map(|line| line.at).max(),
+            answer: entry.map(|entry| of_value(entry.answer.clone(), arguments)),
+            query: indicator.query,
+            indicator: indicator.id,
+        });
+    }
+    Ok(all)
+}
+
+/// The catalogue in force; none before the first publication.
+fn catalogue(home: &Home) -> anyhow::Result<Option<Made>> {
+    let folder = home.snapshots();
+    let Some(id) = shelf::current(&folder)? else { return Ok(None) };
+    let path = shelf::place(&folder, id).join(shelf::CATALOGUE);
+    let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
+    Ok(Some(serde_json::from_slice(&bytes).context("the catalogue is damaged: publish again")?))
+}
+
+/// The groups of an answer that tell of the value that is wanted; all where it is not grouped by that field.
+fn of_value(mut answer: Answer, arguments: &ReleasedArgs) -> Answer {
+    let (Some(field), Some(value)) = (&arguments.field, &arguments.value) else { return answer };
+    let wanted = |group: &GroupKey| group.get(field).is_none_or(|code| code.as_ref() == Some(value));
+    match &mut answer {
+        Answer::Count(answer) => answer.cells.retain(|one| wanted(&one.group)),
+        Answer::Histogram(answer) => answer.groups.retain(|one| wanted(&one.group)),
+        Answer::Mean(answer) => answer.groups.retain(|one| wanted(&one.group)),
+        Answer::Survival(answer) => answer.groups.retain(|one| wanted(&one.group)),
+    }
+    answer
+}
+
+fn render(public: &[Public], given: &[LedgerLine], values: bool) -> String {
+    let words = Words::built_in();
+    let mut text = String::new();
+    if !public.is_empty() {
+        text.push_str("Everybody may look up these indicators, as published\n");
+        let row = |one: &Public| {
+            let peers: Vec<String> = one.peers.iter().map(NodeId::to_string).collect();
+            let asked = match one.last {
+                None => "never".to_owned(),
+                Some(last) => format!("{} times, last {}, by {}", one.asked, last.format("%Y-%m-%d"), peers.join(", ")),
+            };
+            vec![one.indicator.clone(), one.title.clone(), asked]
+        };
+        let rows: Vec<_> = public.iter().map(row).collect();
+        text.push_str(&columns(&["indicator", "title", "looked up"], &[], &rows));
+        for one in public {
+            if let Some(answer) = &one.answer {
+                let _ = write!(text, "\n{}\n{}", one.indicator, indented(&render::answer(&one.query, "here", answer)));
+            }
+        }
+        text.push('\n');
+    }
+    if given.is_empty() {
+        text.push_str("No other answer was given.\n");
+        return text;
+    }
+    text.push_str("Answers that were given, newest first\n");
+    let row = |line: &LedgerLine| {
+        vec![
+            line.at.format("%Y-%m-%d %H:%M").to_string(),
+            line.peer.to_string(),
+            line.project.clone().unwrap_or_else(|| "-".to_owned()),
+            line.subject.clone(),
+            words::rule(&line.rule).to_owned(),
+            words.query(&line.query),
+        ]
+    };
+    let head = ["when", "peer", "project", "researcher", "numbers", "of"];
+    let rows: Vec<_> = given.iter().map(row).collect();
+    let table = columns(&head, &[], &rows);
+    if !values {
+        text.push_str(&table);
+        return text;
+    }
+    let mut lines = table.lines();
+    let _ = writeln!(text, "{}", lines.next().unwrap_or_default());
+    for (line, released) in lines.zip(given) {
+        let _ = writeln!(text, "{line}");
+        match &released.answer {
+            Some(answer) => {
+                let numbers = render::answer(&released.query, "here", answer);
+                let _ = writeln!(text, "{}", indented(&numbers).trim_end());
+            }
+            None => text.push_str("    (the numbers are not kept)\n"),
+        }
+    }
+    text
+}
+
+fn indented(text: &str) -> String {
+    let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") };
+    text.lines().map(line).collect()
+}
+
+/// `ledger`: one's own released answers.
+pub(crate) async fn own(session: &Session, output: &Json) -> anyhow::Result<Ended> {
+    let studies: Vec<OwnLedgerLine> = client(session)?.get("/api/v1/ledger").await?;
+    if output.json {
+        say_json(&studies)?;
+        return Ok(Ended::Well);
+    }
+    if studies.is_empty() {
+        say("You have asked nothing yet. Ask with: alianza query FILE");
+        return Ok(Ended::Well);
+    }
+    let mut rows = Vec::new();
+    for study in &studies {
+        let mut first = vec![
+            study.started.format("%Y-%m-%d %H:%M").to_string(),
+            study.study.to_string(),
+            format!("{} of {}", study.statistic, study.table),
+            study.project.clone().unwrap_or_else(|| "-".to_owned()),
+        ];
+        for node in &study.nodes {
+            let why = node.problem.as_ref().map(render::problem).unwrap_or_default();
+            let numbers = node.rule.as_deref().map_or(why, |rule| words::rule(rule).to_owned());
+            let snapshot = node.snapshot.map(|id| id.short()).unwrap_or_default();
+            let status = render::status_word(node.status).to_owned();
+            rows.push([first, vec![node.node.to_string(), status, snapshot, numbers]].concat());
+            first = vec![String::new(); 4];
+        }
+    }
+    let head = ["asked", "study", "what", "project", "node", "status", "snapshot", "numbers"];
+    say(columns(&head, &[], &rows).trim_end());
+    Ok(Ended::Well)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::render::samples;
+
+    fn arguments(field: &str, value: &str) -> ReleasedArgs {
+        ReleasedArgs {
+            peer: None,
+            project: None,
+            table: None,
+            field: Some(field.to_owned()),
+            value: Some(value.to_owned()),
+            rule: None,
+            since: None,
+            most: 10,
+            values: true,
+            output: Json { json: false },
+        }
+    }
+
+    #[test]
+    fn only_the_groups_of_the_value_are_told() {
+        let answer = samples::counts().nodes[0].answer.clone().unwrap();
+        let groups = |answer: &Answer| match answer {
+            Answer::Count(answer) => answer.cells.len(),
+            _ => 0,
+        };
+        assert_eq!(groups(&of_value(answer.clone(), &arguments("sex", "1"))), 1);
+        assert_eq!(groups(&of_value(answer, &arguments("stage", "1"))), 3, "each tells of every stage");
+    }
+}
