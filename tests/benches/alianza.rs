@@ -1,17 +1,29 @@
 //! What the node's work costs, each beside a baseline in the same run. `cargo bench -p node-tests`; medians go to the README.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails is a benchmark that fails")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a step that fails is a benchmark that fails")]
 
 use std::{collections::BTreeMap, hint::black_box, time::Duration};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use node_disclosure::release::release;
+use node_catalogue::{compute, indicator::Indicator};
+use node_disclosure::{
+    draft::Draft,
+    exact::release_exact,
+    linked::Work,
+    release::{Counted, Released},
+};
 use node_domain::{
     dictionary::{Dictionary, Kind, Table},
     digest::Digest,
 };
-use node_engine::columnar::{Measures, tabulate};
-use node_policy::{permit::permit_indicator, policy::Policy};
+use node_engine::{
+    columnar::{Measures, tabulate},
+    membership::{Question, membership},
+};
+use node_policy::{
+    permit::{Permitted, permit_audit},
+    policy::Policy,
+};
 use node_protocol::{
     answer::Answer,
     envelope::{AnswerStatement, AuditHead},
@@ -123,7 +135,7 @@ fn tabulation(criterion: &mut Criterion) {
     let dictionary = Dictionary::built_in().unwrap();
     let policy = Policy::parse(POLICY).unwrap();
     let table = dictionary.table("cases").unwrap();
-    let permitted = |query: Query| permit_indicator(query, &policy, &dictionary).unwrap();
+    let permitted = |query: Query| permit_audit(query, &policy, &dictionary).unwrap();
     let two = permitted(query(r#""sex","stage""#, r#"{"kind":"count"}"#, FILTER));
     let one = permitted(query(r#""stage""#, r#"{"kind":"count"}"#, FILTER));
     let life = permitted(query(
@@ -147,12 +159,7 @@ fn tabulation(criterion: &mut Criterion) {
         });
         let groups = codes(&snapshot, "laterality");
         group.bench_function("times, by hand", |b| b.iter(|| black_box(times_by_hand(black_box(&snapshot), groups))));
-        group.bench_function("times, counted and released", |b| {
-            b.iter(|| {
-                let (keys, sealed) = tabulate(&snapshot, &life, Measures::default()).unwrap();
-                black_box(release(life.query(), &keys, sealed))
-            });
-        });
+        group.bench_function("times, counted and coarsened", |b| b.iter(|| black_box(draft(&snapshot, &life))));
         group.finish();
     }
 }
@@ -195,22 +202,65 @@ fn exchange(criterion: &mut Criterion) {
         issued: beginning(),
     };
     group.bench_function("sign an answer", |b| {
-        b.iter(|| signed::sign(black_box(&answer), &responder.node, &responder.key).unwrap());
+        b.iter(|| signed::sign(black_box(&answer), signed::Kind::Answer, &responder.node, &responder.key).unwrap());
     });
     group.finish();
     runtime.block_on(federation.stop());
 }
 
+fn draft(snapshot: &Snapshot, permitted: &Permitted<'_, Query>) -> Draft {
+    let (groups, sealed) = tabulate(snapshot, permitted, Measures::default()).unwrap();
+    Draft::of(Counted { query: permitted.query(), groups, lower_edges: Vec::new(), sealed })
+}
+
 /// A released answer: the only way to one leads through disclosure control.
-fn released() -> node_disclosure::release::Released<Answer> {
+fn released() -> Released<Answer> {
     let dictionary = Dictionary::built_in().unwrap();
     let policy = Policy::parse(POLICY).unwrap();
     let snapshot = snapshot(dictionary.table("cases").unwrap(), 10_000);
     let survival = r#"{"kind":"survival","endpoint":"event_free","cuts_months":[12,24,36,60]}"#;
-    let permitted = permit_indicator(query(r#""stage""#, survival, ""), &policy, &dictionary).unwrap();
-    let (keys, sealed) = tabulate(&snapshot, &permitted, Measures::default()).unwrap();
-    release(permitted.query(), &keys, sealed)
+    let permitted = permit_audit(query(r#""stage""#, survival, ""), &policy, &dictionary).unwrap();
+    let draft = draft(&snapshot, &permitted);
+    let question = Question { snapshot: &snapshot, permitted: &permitted, boundaries: draft.boundaries() };
+    release_exact(&draft, Vec::new(), membership(&[question], &[]).unwrap(), &Work::default()).unwrap()
 }
 
-criterion_group!(benches, tabulation, exchange);
+/// A catalogue of 45 indicators over cases: each field by itself, and by sex.
+fn catalogue(criterion: &mut Criterion) {
+    let dictionary = Dictionary::built_in().unwrap();
+    let policy = Policy::parse(POLICY).unwrap();
+    let table = dictionary.table("cases").unwrap();
+    let model = Indicator::all().unwrap().into_iter().find(|one| one.id == "cases_by_index_cancer").unwrap();
+    let fields = table.fields.iter().filter(|field| {
+        field.groupable && field.name != "sex" && matches!(&field.kind, Kind::Code(list) if list.codes.len() <= 20)
+    });
+    let mut indicators = Vec::new();
+    for field in fields {
+        for by in [format!("\"{}\"", field.name), format!("\"{}\",\"sex\"", field.name)] {
+            let query = query(&by, r#"{"kind":"count"}"#, "");
+            indicators.push(Indicator { id: by, query, ..model.clone() });
+        }
+    }
+    indicators.truncate(45);
+    assert_eq!(indicators.len(), 45);
+    let mut group = criterion.benchmark_group("catalogue");
+    group.sample_size(10).measurement_time(Duration::from_secs(20));
+    for (name, rows) in [("2 k", 2_000), ("1 M", 1_000_000)] {
+        let snapshot = snapshot(table, rows);
+        let make = || compute(&indicators, &snapshot, &policy, &dictionary, &[], &|_| None).unwrap();
+        let report = make().report;
+        let sum = |of: fn(&node_catalogue::Line) -> usize| report.indicators.iter().map(of).sum::<usize>();
+        eprintln!(
+            "{name}: {} cells shown, {} too few, {} hidden for others, {:.2} % lost",
+            sum(|line| line.shown),
+            sum(|line| line.primary),
+            sum(|line| line.complementary),
+            report.utility_lost * 100.0
+        );
+        group.bench_function(format!("45 indicators of {name} cases, made and suppressed"), |b| b.iter(|| black_box(make())));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, tabulation, catalogue, exchange);
 criterion_main!(benches);

@@ -6,6 +6,7 @@ mod abuse;
 mod audit;
 mod crash;
 mod founding;
+mod governance;
 mod identity;
 mod interfaces;
 mod killed;

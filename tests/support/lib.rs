@@ -150,6 +150,12 @@ impl Federation {
         self.folder.path()
     }
 
+    /// The time of all nodes.
+    #[must_use]
+    pub fn clock_now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
     /// A running node by name.
     ///
     /// # Panics

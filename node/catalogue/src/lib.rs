@@ -94,6 +94,8 @@ pub struct Report {
     pub utility_lost: f64,
     /// Rounds of audit and suppression.
     pub rounds: usize,
+    /// Hidden cells that what is shown may narrow to less than their whole band, though to no single number.
+    pub narrow: usize,
 }
 
 /// What became of the cells of one indicator.
@@ -125,7 +127,7 @@ pub fn compute(
     shelved: &Shelved<'_>,
 ) -> Result<Made, CatalogueError> {
     let mut made: Vec<Option<(CatalogueEntry, Tally)>> = vec![None; indicators.len()];
-    let (mut lost, mut rounds) = (Vec::new(), 0);
+    let (mut lost, mut rounds, mut narrow) = (Vec::new(), 0, 0);
     for unit in [Unit::None, Unit::Facility, Unit::Person] {
         let mut group = Group::of(indicators, unit, snapshot, policy, dictionary)?;
         if group.places.is_empty() {
@@ -141,6 +143,7 @@ pub fn compute(
             let protected = group.protect(snapshot, policy, dictionary, former)?;
             lost.push(protected.utility_lost);
             rounds = rounds.max(protected.rounds);
+            narrow += protected.narrow;
             (protected.answers.iter().map(|answer| answer.get().clone()).collect(), protected.tallies)
         };
         for ((at, answer), tally) in group.places.iter().zip(answers).zip(tallies) {
@@ -158,7 +161,7 @@ pub fn compute(
         kept: tally.kept,
     });
     let utility_lost = if lost.is_empty() { 0.0 } else { lost.iter().sum::<f64>() / lost.len() as f64 };
-    let report = Report { indicators: lines.collect(), utility_lost, rounds };
+    let report = Report { indicators: lines.collect(), utility_lost, rounds, narrow };
     Ok(Made { entries, report })
 }
 

@@ -25,6 +25,9 @@ pub enum JointError {
     /// The suppression did not end within its bounds.
     #[error("the catalogue cannot be protected within the work that is allowed")]
     Suppress(#[source] ProtectError),
+    /// With what was released before, a hidden number would follow whatever is hidden now.
+    #[error("with what was released before, a hidden number would follow")]
+    Pinned,
 }
 
 impl From<SuppressionError> for JointError {
@@ -59,6 +62,8 @@ pub struct Protected {
     pub utility_lost: f64,
     /// Rounds of audit and suppression.
     pub rounds: usize,
+    /// Hidden cells of which it is not shown that they may hold anything below the threshold; none of them is pinned to one number.
+    pub narrow: usize,
 }
 
 /// Suppresses the drafts together, and with the `known` answers of former snapshots, which cannot be taken back.
@@ -77,6 +82,9 @@ pub fn release_catalogue(
     let (first, safeguards) = (known.len(), conditions.safeguards);
     let known = known.into_iter().map(|(_, states)| states).collect();
     let suppressed = suppress(&membership, known, drafts, safeguards, work)?;
+    if !suppressed.proved {
+        return Err(JointError::Pinned);
+    }
     let answers = drafts.iter().zip(&suppressed.states[first..]);
     let released = |(draft, states): (&Draft, &Vec<State>)| Released(draft.answer(states, Release::Catalogue(safeguards)));
     Ok(Protected {
@@ -84,6 +92,7 @@ pub fn release_catalogue(
         tallies: answers.map(|(draft, states)| tally(draft, states)).collect(),
         utility_lost: suppressed.utility_lost,
         rounds: suppressed.rounds,
+        narrow: suppressed.narrow,
     })
 }
 

@@ -17,12 +17,14 @@ use crate::{
 pub(crate) struct Suppressed {
     /// States of the cells of every question, as they leave.
     pub(crate) states: Vec<Vec<State>>,
-    /// Whether nothing hidden follows, and every hidden cell may still hold anything below the threshold.
+    /// Whether nothing hidden follows, and no hidden cell is pinned to one number.
     pub(crate) proved: bool,
     /// Share of the persons in cells that are large enough, but hidden.
     pub(crate) utility_lost: f64,
     /// Passes of audit and suppression.
     pub(crate) rounds: usize,
+    /// Hidden cells of which it is not shown that they may hold anything below the threshold.
+    pub(crate) narrow: usize,
 }
 
 /// Why nothing was chosen.
@@ -68,8 +70,8 @@ pub(crate) fn suppress(
             states[question][cell] = State::Complementary;
         }
     }
-    let proved = outcome.unfixable == 0 && outcome.unproved.is_empty();
-    Ok(Suppressed { states, proved, utility_lost: outcome.utility_lost, rounds: outcome.rounds })
+    let proved = outcome.unfixable == 0 && outcome.pinned.is_empty();
+    Ok(Suppressed { states, proved, utility_lost: outcome.utility_lost, rounds: outcome.rounds, narrow: outcome.narrow.len() })
 }
 
 /// Groups of an answer are fewer than a million, so that numbers of bundles do not meet.

@@ -61,7 +61,8 @@ impl Collection {
     }
 
     /// Where a column stands.
-    pub(crate) fn column(&self, name: &str) -> Option<usize> {
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<usize> {
         self.header.iter().position(|column| *column == name)
     }
 

@@ -5,6 +5,7 @@
 //! over the numbers of units by pattern (Fischetti & Salazar 2001; Dobra & Fienberg 2000 for bounds from margins).
 
 use std::{
+    cell::Cell,
     collections::{HashMap, HashSet, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
@@ -19,9 +20,13 @@ const TOLERANCE: f64 = 1e-6;
 /// Patterns looked at around a cell before those that cannot move are dropped.
 const POOL: usize = 4_000;
 /// Greatest number of memberships of a program: what takes well below a second.
-const PROGRAM: usize = 6_000;
+const PROGRAM: usize = 600;
 /// Greatest number of patterns of tables whose full program is tried.
-const FULL: usize = 20_000;
+const FULL: usize = 2_000;
+/// Memberships of all programs that are solved before cells count as not protected.
+const BUDGET: usize = 4_000;
+/// Greatest number of memberships of the program of `interval`.
+const INTERVAL: usize = 24_000;
 /// Other patterns tried for the units of one pattern.
 const MATES: usize = 256;
 
@@ -49,7 +54,7 @@ pub fn interval(linked: &Linked, states: &[State], cell: u32, least: Least) -> R
     if cell as usize >= states.len() || states.len() != linked.cells().len() {
         return Err(NoBounds);
     }
-    Surroundings::new(linked, states, &[], least).whole(cell, PROGRAM * 4)
+    Surroundings::new(linked, states, &[], least).whole(cell, INTERVAL)
 }
 
 /// Whether a primary hidden cell may, for all that is shown, hold any number from 0 to the least number less one.
@@ -77,6 +82,8 @@ pub(crate) struct Surroundings<'a> {
     /// A key of the cells shown of each pattern, and the patterns with the same key, for those of primary hidden cells.
     keys: Vec<u64>,
     mates: HashMap<u64, Vec<u32>>,
+    /// Memberships of programs that may still be solved.
+    budget: Cell<usize>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -115,7 +122,7 @@ impl<'a> Surroundings<'a> {
         for (cell, table) in tables.iter().enumerate().filter(|(cell, _)| states[*cell] != State::Shown) {
             hidden.entry(*table).or_default().push(number(cell));
         }
-        Self { linked, states, tables, least, values, patterns, hidden, keys, mates }
+        Self { linked, states, tables, least, values, patterns, hidden, keys, mates, budget: Cell::new(BUDGET) }
     }
 
     pub(crate) fn holds_band(&self, cell: u32) -> bool {
@@ -129,8 +136,16 @@ impl<'a> Surroundings<'a> {
         let reaches = |bounds: Result<(f64, f64), NoBounds>| {
             bounds.is_ok_and(|(low, high)| low <= TOLERANCE && high >= self.least_of(cell) as f64 - 1.0 - TOLERANCE)
         };
+        if self.is_spent() {
+            return false;
+        }
         reaches(self.around(cell, inside))
             || (self.linked.pattern_count() <= FULL && reaches(self.whole(cell, PROGRAM)))
+    }
+
+    /// Whether further cells count as not protected because enough programs have been solved.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.budget.get() == 0
     }
 
     fn least_of(&self, cell: u32) -> u64 {
@@ -202,6 +217,11 @@ impl<'a> Surroundings<'a> {
         let base = (self.values[cell as usize] - moving) as f64;
         if movable.is_empty() {
             return Ok((base, base));
+        }
+        let memberships: usize = movable.iter().map(|pattern| self.column(*pattern).len()).sum();
+        self.budget.set(self.budget.get().saturating_sub(memberships));
+        if self.is_spent() {
+            return Err(NoBounds);
         }
         let low = self.optimum(cell, movable, OptimizationDirection::Minimize)?;
         let high = self.optimum(cell, movable, OptimizationDirection::Maximize)?;

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod bounds;
 mod elimination;
 mod field;
+mod pinned;
 mod small_set;
 pub mod suppress;
 
@@ -69,7 +70,7 @@ pub struct Work {
 
 impl Default for Work {
     fn default() -> Self {
-        Self { cells: 20_000, patterns: 4_000_000, field_operations: 10_000_000_000, search_steps: 300_000_000 }
+        Self { cells: 20_000, patterns: 4_000_000, field_operations: 10_000_000_000, search_steps: 50_000_000 }
     }
 }
 
@@ -207,7 +208,7 @@ impl Flat {
     }
 
     /// The columns over some rows, which keep their numbers; taken from `earlier`, an earlier answer for more rows, if given.
-    pub(crate) fn restrict_in_place(&self, rows: &[u32], earlier: Option<Self>) -> Self {
+    pub(crate) fn restrict_in_place(&self, rows: &[u32], earlier: Option<&Self>) -> Self {
         let count = self.rows.iter().max().map_or(0, |row| *row as usize + 1);
         let mut row_of = vec![NONE; count];
         for &row in rows {
@@ -215,7 +216,7 @@ impl Flat {
                 *place = row;
             }
         }
-        earlier.as_ref().unwrap_or(self).restrict(&row_of).0
+        earlier.unwrap_or(self).restrict(&row_of).0
     }
 
     /// The columns over some of the rows (`row_of[old]` is the new number or `NONE`, increasing), with equal columns merged and

@@ -12,7 +12,7 @@
 //! `t - 4` patterns outside `J`, and misses one of `t - 3` parts of them entirely. So for each part the search starts again with
 //! all its patterns known to be outside the set. Few combinations of rows vanish on a whole part, so that little remains.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::RangeInclusive};
 
 use super::{
     Flat, NONE, Work,
@@ -88,7 +88,8 @@ impl Staged {
         Elimination::new(&self.flat, self.rows, &self.stages, work)
     }
 
-    /// Small sets of 1 to `least - 1` units, those with few pivots first; at most `most`. None only if there is none.
+    /// Small sets of 1 to `least - 1` units, those with few pivots first; at most `most`, and no more of them than are met on the
+    /// way to the first. None only if there is none.
     pub(crate) fn small_sets(
         &self,
         basis: &Elimination,
@@ -107,7 +108,15 @@ impl Staged {
         most: usize,
         at_once: u64,
     ) -> Result<Vec<SmallSet>, TooLarge> {
-        let mut finds = Finds { root: self, most, at_once, sets: Vec::new(), supports: HashSet::new() };
+        let mut finds = Finds {
+            root: self,
+            basis,
+            pivots: basis.pivots().collect(),
+            most,
+            at_once,
+            sets: Vec::new(),
+            supports: HashSet::new(),
+        };
         if least >= 2 {
             let mut steps = work.search_steps;
             self.search(basis, least - 1, work, &mut steps, &mut finds)?;
@@ -131,25 +140,17 @@ impl Staged {
         }
         let hashes = self.hashes(basis, &pivots);
         let most_elements = usize::try_from(most_units).map_err(|_| TooLarge)?.min(elements.len());
-        let cost = |sizes: std::ops::RangeInclusive<usize>| {
-            sizes.map(|size| meeting_cost(&elements, size, most_units)).fold(0, u64::saturating_add)
+        let weights: Vec<u64> = elements.iter().map(|element| element.weight).collect();
+        let cost = |sizes: RangeInclusive<usize>| {
+            sizes.map(|size| meeting_cost(&weights, size, most_units)).fold(0, u64::saturating_add)
         };
-        let parts = most_units.saturating_sub(2);
-        let (mut first, mut parted) = (most_elements, Vec::new());
-        if most_elements > 2 && cost(3..=most_elements) > finds.at_once {
-            // worth it only if every part leaves clearly less to do
-            for part in 0..parts {
-                let less = self.without(&pivots, part, parts, work)?;
-                let enough = less.elements_at_most(work)? * 4 <= elements.len() * 3;
-                parted.push(less);
-                if !enough {
-                    parted.clear();
-                    break;
-                }
-            }
-            first = if parted.is_empty() { most_elements } else { 2 };
-        }
-        *steps = steps.checked_sub(cost(1..=first)).ok_or(TooLarge)?;
+        let mut spend = |cost: u64| {
+            *steps = steps.checked_sub(cost).ok_or(TooLarge)?;
+            Ok(())
+        };
+        let few = most_elements.min(2);
+        spend(cost(1..=few))?;
+        let rest = cost(few + 1..=most_elements);
         let mut search = Search {
             staged: self,
             basis,
@@ -160,18 +161,32 @@ impl Staged {
             found: Vec::new(),
             seen: HashSet::new(),
         };
-        for size in 1..=first {
-            if search.finds.full() || elements[..size].iter().map(|element| element.weight).sum::<u64>() > most_units {
-                break;
+        search.sets_of(&mut elements, 1..=few)?;
+        if most_elements == few || !search.finds.sets.is_empty() {
+            return Ok(());
+        }
+        let mut parted = Vec::new();
+        if rest > search.finds.at_once {
+            // worth it only if every part leaves clearly less to do; both questions have the same rank
+            let parts = most_units.saturating_sub(2);
+            for part in 0..parts {
+                parted.push(self.without(&pivots, part, parts, work)?);
+                if parted.iter().any(|less| (pivots.len() - less.stages[0]) * 4 > elements.len() * 3) {
+                    parted.clear();
+                    break;
+                }
             }
-            search.sets_of(&mut elements, size)?;
+        }
+        if parted.is_empty() {
+            spend(rest)?;
+            return search.sets_of(&mut elements, few + 1..=most_elements);
         }
         for less in parted {
-            if finds.full() {
-                break;
-            }
             let basis = less.eliminate(work)?;
             less.search(&basis, most_units, work, steps, finds)?;
+            if !finds.sets.is_empty() {
+                break;
+            }
         }
         Ok(())
     }
@@ -186,16 +201,19 @@ impl Staged {
         elements
     }
 
-    /// The same question for sets that miss one of `parts` parts of the small patterns outside the basis.
+    /// The same question, but for phantoms, for sets that miss one of `parts` parts of the small patterns outside the basis.
     fn without(&self, pivots: &[u32], part: u64, parts: u64, work: &Work) -> Result<Self, TooLarge> {
         let mut random = SplitMix64(0x5eed_0005);
         let mut is_pivot = vec![false; self.flat.len()];
         pivots.iter().for_each(|pivot| is_pivot[*pivot as usize] = true);
+        // some patterns of a part do as well as all, as long as they are many more than the rows
+        let small = (self.stages[1] - self.stages[0]) as u64;
+        let cut = parts.max(small / (24 * self.rows.max(1) as u64));
         let missed: Vec<bool> = (0..self.flat.len())
             .map(|column| match column {
                 // the pivots span all large patterns
                 column if column < self.stages[0] => is_pivot[column],
-                column if column < self.stages[1] => random.next() % parts == part && !is_pivot[column],
+                column if column < self.stages[1] => random.next() % cut == part && !is_pivot[column],
                 _ => false,
             })
             .collect();
@@ -211,20 +229,14 @@ impl Staged {
         let mut stages = [flat.len(); 3];
         // a pattern that depends on the part is outside the set too
         let probe = basis.null_vector(&mut random);
-        for column in self.stages[0]..self.flat.len() {
-            if !missed[column] && !orthogonal(&probe, self.flat.column(column)) {
+        for column in (self.stages[0]..self.stages[1]).filter(|column| !missed[*column]) {
+            if !orthogonal(&probe, self.flat.column(column)) {
                 flat.push(self.flat.column(column), self.flat.units[column], 1);
-                stages[1] += usize::from(column < self.stages[1]);
             }
         }
+        stages[1] = flat.len();
         stages[2] = flat.len();
         Ok(Self { flat, stages, rows: self.rows, place: Vec::new() })
-    }
-
-    /// How many small pivots a basis has.
-    fn elements_at_most(&self, work: &Work) -> Result<usize, TooLarge> {
-        let small = self.stages[1] - self.stages[0];
-        Ok(if small <= 64 { small } else { self.elements(&self.eliminate(work)?.pivots().collect::<Vec<_>>()).len() })
     }
 
     /// The combination of rows that is 1 on exactly the given patterns, all of them empty, if there is one.
@@ -287,15 +299,13 @@ impl Staged {
         pivots.iter().for_each(|pivot| is_pivot[*pivot as usize] = true);
         let mut random = SplitMix64(0x5eed_0004);
         let mut sides = vec![ZERO; self.rows];
-        for column in self.stages[0]..self.stages[1] {
-            if !is_pivot[column] {
-                let lane = 2 * (random.next() as usize % GROUPS);
-                let value = (random.residue(), random.residue());
-                for &row in self.flat.column(column) {
-                    // up to 2^32 patterns of residues below 2^31 fit
-                    sides[row as usize][lane] += value.0;
-                    sides[row as usize][lane + 1] += value.1;
-                }
+        for column in (self.stages[0]..self.stages[1]).filter(|column| !is_pivot[*column]) {
+            let lane = 2 * (random.next() as usize % GROUPS);
+            let value = (random.residue(), random.residue());
+            for &row in self.flat.column(column) {
+                // up to 2^32 patterns of residues below 2^31 fit
+                sides[row as usize][lane] += value.0;
+                sides[row as usize][lane + 1] += value.1;
             }
         }
         for side in &mut sides {
@@ -319,6 +329,8 @@ type Half = [u32; HALF];
 /// Sets found, checked on all patterns of the question first asked.
 struct Finds<'a> {
     root: &'a Staged,
+    basis: &'a Elimination<'a>,
+    pivots: Vec<u32>,
     most: usize,
     at_once: u64,
     sets: Vec<SmallSet>,
@@ -328,6 +340,46 @@ struct Finds<'a> {
 impl Finds<'_> {
     fn full(&self) -> bool {
         self.sets.len() >= self.most
+    }
+
+    /// Whether the real patterns that a combination of rows counts are a small set; keeps it if it is new.
+    fn settle(&mut self, rows: &[u64], most_units: u64) -> Result<bool, TooLarge> {
+        let (root, small) = (self.root, self.root.stages[1]);
+        let mut wanted: Vec<u64> = Vec::with_capacity(self.pivots.len());
+        for &pivot in &self.pivots {
+            // what it says of phantoms is decided below
+            let value = if (pivot as usize) < small { root.value(rows, pivot as usize) } else { 0 };
+            if value > 1 {
+                return Ok(false);
+            }
+            wanted.push(value);
+        }
+        let rows = self.basis.combination(&wanted);
+        let values: Vec<u64> = (small..root.stages[2]).map(|column| root.value(&rows, column)).collect();
+        if values.iter().all(|value| *value <= 1) {
+            return Ok(self.keep(rows, most_units));
+        }
+        // combinations that vanish on all real patterns may mend the phantoms
+        let free: Vec<usize> = (0..self.pivots.len()).filter(|pivot| self.pivots[*pivot] as usize >= small).collect();
+        if free.len().saturating_mul(values.len()) > WAITING {
+            return Err(TooLarge);
+        }
+        let line = |pivot: &usize| {
+            let mut alone = vec![0; self.pivots.len()];
+            alone[*pivot] = 1;
+            let rows = self.basis.combination(&alone);
+            (small..root.stages[2]).map(|column| root.value(&rows, column)).collect()
+        };
+        let lines: Vec<Vec<u64>> = free.iter().map(line).collect();
+        let mut taken = vec![None; lines.len()];
+        if !mend(&values, &lines, &mut taken, &mut 100_000)? {
+            return Ok(false);
+        }
+        for (pivot, taken) in free.iter().zip(taken) {
+            wanted[*pivot] = u64::from(taken == Some(true));
+        }
+        let rows = self.basis.combination(&wanted);
+        Ok(self.keep(rows, most_units))
     }
 
     /// Whether the combination of rows is a small set; keeps it if it is new.
@@ -364,8 +416,19 @@ struct Search<'a, 'b> {
 }
 
 impl Search<'_, '_> {
-    /// Finds the sets with `size` pivots.
-    fn sets_of(&mut self, elements: &mut [Element], size: usize) -> Result<(), TooLarge> {
+    /// Finds the sets with so many pivots.
+    fn sets_of(&mut self, elements: &mut [Element], sizes: RangeInclusive<usize>) -> Result<(), TooLarge> {
+        for size in sizes {
+            if self.finds.full() || elements[..size].iter().map(|element| element.weight).sum::<u64>() > self.most_units
+            {
+                break;
+            }
+            self.sets_of_size(elements, size)?;
+        }
+        Ok(())
+    }
+
+    fn sets_of_size(&mut self, elements: &mut [Element], size: usize) -> Result<(), TooLarge> {
         let groups = group_count(size, self.most_units).ok_or(TooLarge)?;
         for group in 0..groups {
             for element in elements.iter_mut() {
@@ -384,7 +447,8 @@ impl Search<'_, '_> {
     /// Finds the sets of `left + right` elements whose keys add up to 0.
     fn meet(&mut self, elements: &[Element], left: usize, right: usize) -> Result<(), TooLarge> {
         // the left halves whose key may be the opposite of a right half's
-        let mut rights = Sieve::new(subset_count(elements, right, self.most_units));
+        let weights: Vec<u64> = elements.iter().map(|element| element.weight).collect();
+        let mut rights = Sieve::new(subset_count(&weights, right, self.most_units));
         subsets(elements, right, self.most_units, &mut |_, key, _| {
             rights.insert(pack((negate(key.0), negate(key.1))));
             true
@@ -464,62 +528,15 @@ impl Search<'_, '_> {
             return Err(TooLarge);
         }
         self.seen.insert(set.clone());
-        if let Some(rows) = self.verify(&set)? {
-            if self.finds.keep(rows, self.most_units) {
-                self.found.push(set);
-            }
-        }
-        Ok(())
-    }
-
-    /// The combination of rows that counts each unit of the set, if there is one.
-    fn verify(&self, set: &[usize]) -> Result<Option<Vec<u64>>, TooLarge> {
         let mut wanted = vec![0; self.pivots.len()];
         set.iter().for_each(|pivot| wanted[*pivot] = 1);
         let rows = self.basis.combination(&wanted);
-        let mut units = 0_u64;
-        for column in 0..self.staged.stages[1] {
-            match self.staged.value(&rows, column) {
-                0 => {}
-                1 => units = self.staged.flat.units[column].saturating_add(units),
-                _ => return Ok(None),
-            }
-            if units > self.most_units {
-                return Ok(None);
-            }
+        // a cheap look here before a full one at all patterns
+        let plausible = (0..self.staged.stages[1]).all(|column| self.staged.value(&rows, column) <= 1);
+        if plausible && self.finds.settle(&rows, self.most_units)? {
+            self.found.push(set);
         }
-        let phantoms = self.staged.stages[1]..self.staged.stages[2];
-        let values: Vec<u64> = phantoms.clone().map(|column| self.staged.value(&rows, column)).collect();
-        if values.iter().all(|value| *value <= 1) {
-            return Ok(Some(rows));
-        }
-        // combinations that vanish on all real patterns may mend the phantoms
-        let free: Vec<usize> =
-            (0..self.pivots.len()).filter(|pivot| phantoms.contains(&(self.pivots[*pivot] as usize))).collect();
-        if free.is_empty() {
-            return Ok(None);
-        }
-        if free.len().saturating_mul(values.len()) > WAITING {
-            return Err(TooLarge);
-        }
-        let lines: Vec<Vec<u64>> = free
-            .iter()
-            .map(|pivot| {
-                let mut wanted = vec![0; self.pivots.len()];
-                wanted[*pivot] = 1;
-                let rows = self.basis.combination(&wanted);
-                phantoms.clone().map(|column| self.staged.value(&rows, column)).collect()
-            })
-            .collect();
-        let mut taken = vec![None; lines.len()];
-        let mut steps = 100_000;
-        if !mend(&values, &lines, &mut taken, &mut steps)? {
-            return Ok(None);
-        }
-        for (pivot, taken) in free.iter().zip(taken) {
-            wanted[*pivot] = u64::from(taken == Some(true));
-        }
-        Ok(Some(self.basis.combination(&wanted)))
+        Ok(())
     }
 }
 
@@ -600,10 +617,10 @@ fn group_count(size: usize, most_units: u64) -> Option<usize> {
 }
 
 /// Steps of the search for sets with `size` pivots.
-fn meeting_cost(elements: &[Element], size: usize, most_units: u64) -> u64 {
+fn meeting_cost(weights: &[u64], size: usize, most_units: u64) -> u64 {
     let Some(groups) = group_count(size, most_units) else { return u64::MAX };
-    let right = subset_count(elements, size / 2, most_units).saturating_mul(2);
-    subset_count(elements, size.div_ceil(2), most_units).saturating_add(right).saturating_mul(groups as u64)
+    let right = subset_count(weights, size / 2, most_units).saturating_mul(2);
+    subset_count(weights, size.div_ceil(2), most_units).saturating_add(right).saturating_mul(groups as u64)
 }
 
 /// Whether a column is orthogonal to both of two random vectors.
@@ -616,12 +633,12 @@ fn orthogonal(probe: &[(u64, u64)], column: &[u32]) -> bool {
 }
 
 /// How many sets `subsets` goes through.
-fn subset_count(elements: &[Element], size: usize, most: u64) -> u64 {
+fn subset_count(weights: &[u64], size: usize, most: u64) -> u64 {
     let most = usize::try_from(most).unwrap_or(0);
     let mut counts = vec![vec![0_u64; most + 1]; size + 1];
     counts[0][0] = 1;
-    for element in elements {
-        let Ok(weight) = usize::try_from(element.weight) else { continue };
+    for weight in weights {
+        let Ok(weight) = usize::try_from(*weight) else { continue };
         for taken in (1..=size).rev() {
             for units in (weight..=most).rev() {
                 counts[taken][units] = counts[taken][units].saturating_add(counts[taken - 1][units - weight]);

@@ -7,18 +7,19 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{
-    Least, Linked, NONE, Protects, Work,
+    Least, Linked, Protects, Work,
     audit::{self, Determined, NotJudged},
     bounds::{State, Surroundings},
     number,
+    pinned::Worlds,
 };
 
 /// Sets found in one pass of the audit.
-const PER_PASS: usize = 512;
-/// Cells hidden at most for the band of one small cell.
-const BAND_TRIES: usize = 24;
+const PER_PASS: usize = 48;
+/// Rounds of hiding so that no cell is pinned.
+const LOOSENING: usize = 8;
 /// Patterns times attempts to give a cell back.
-const GIVE_BACK: usize = 1_000_000;
+const GIVE_BACK: usize = 50_000;
 
 /// What is wanted of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,9 +63,11 @@ pub struct Protected {
     pub rounds: usize,
     /// Small sets that follow from cells released earlier alone: they are past.
     pub unfixable: usize,
-    /// Primary hidden cells for which a whole band could not be proved, ascending: too little could be hidden, or too much would
-    /// have had to be computed. No number of units in them follows, but a narrower range might.
-    pub unproved: Vec<u32>,
+    /// Primary hidden cells that stay pinned to one number, ascending: too little could be hidden. They must not be published so.
+    pub pinned: Vec<u32>,
+    /// Primary hidden cells of which it is not shown that they may hold any number below the least, ascending: no number in them
+    /// follows, but a narrower range might.
+    pub narrow: Vec<u32>,
 }
 
 /// Why cells could not be chosen.
@@ -97,19 +100,18 @@ pub fn protect(
         return Err(ProtectError::Requests { requests: requests.len(), cells: linked.cells().len() });
     }
     let mut choice = Choice::new(linked, requests, least);
-    let mut bands = choice.primary();
-    let unproved = loop {
+    let pinned = loop {
         choice.hide_until_safe(work)?;
-        bands = choice.hide_until_banded(bands);
+        let pinned = choice.hide_until_loose();
         // a bundle may have drawn in further small cells
         if !choice.drew_small {
-            break bands;
+            break pinned;
         }
         choice.drew_small = false;
-        bands = choice.primary();
     };
-    choice.give_back(&unproved, work)?;
-    Ok(choice.finish(unproved))
+    choice.give_back(&pinned, work)?;
+    let narrow = choice.unproved(&choice.primary());
+    Ok(choice.finish(pinned, narrow))
 }
 
 struct Choice<'a> {
@@ -162,7 +164,7 @@ impl<'a> Choice<'a> {
         loop {
             self.rounds += 1;
             let released = self.shown();
-            let shrunk = self.linked.flat().restrict_in_place(&released, flat.take());
+            let shrunk = self.linked.flat().restrict_in_place(&released, flat.as_ref());
             let most = PER_PASS + self.unfixable;
             let mut found = audit::find(self.linked, &shrunk, &released, &[], self.least, work, most)?;
             if !self.break_up(&found) {
@@ -201,42 +203,43 @@ impl<'a> Choice<'a> {
         any
     }
 
-    /// Hides cells until each primary hidden cell given keeps its band; answers those for which that could not be shown.
-    fn hide_until_banded(&mut self, mut open: Vec<u32>) -> Vec<u32> {
-        let mut given_up = Vec::new();
-        for _ in 0..BAND_TRIES {
+    /// Hides cells until no primary hidden cell is pinned to one number; answers those that stay pinned.
+    fn hide_until_loose(&mut self) -> Vec<u32> {
+        for _ in 0..LOOSENING {
             self.rounds += 1;
-            let states = self.states();
-            let around = Surroundings::new(self.linked, &states, &self.tables, self.least);
-            open.retain(|cell| !around.holds_band(*cell));
-            if open.is_empty() {
-                break;
+            let (states, primary) = (self.states(), self.primary());
+            let worlds = Worlds::new(self.linked, &states, self.least, &primary);
+            let pinned: Vec<u32> = primary.into_iter().filter(|cell| worlds.is_pinned(*cell)).collect();
+            let mut hidden = Vec::new();
+            for cell in &pinned {
+                hidden.extend(worlds.loosen(*cell, |shown| self.cost(shown)).unwrap_or_default());
             }
-            let shares = self.sharing(&open);
-            let mut still = Vec::new();
-            for (cell, shared) in open.into_iter().zip(shares) {
-                let beside = self.cheapest(self.cells_of_table(cell)).or_else(|| self.cheapest(shared.into_iter()));
-                match beside {
-                    Some(other) => {
-                        self.hide(other);
-                        still.push(cell);
-                    }
-                    None => given_up.push(cell),
-                }
+            if hidden.is_empty() {
+                return pinned;
             }
-            open = still;
+            for cell in hidden {
+                self.hide(cell);
+            }
         }
-        given_up.append(&mut open);
-        // what was hidden for one cell may have freed another
-        let states = self.states();
-        let around = Surroundings::new(self.linked, &states, &self.tables, self.least);
-        given_up.retain(|cell| !around.holds_band(*cell));
-        given_up.sort_unstable();
-        given_up
+        self.pinned(&self.primary())
     }
 
-    /// Shows complementary cells again, dearest first, where everything stays safe and banded.
-    fn give_back(&mut self, unproved: &[u32], work: &Work) -> Result<(), NotJudged> {
+    /// Those of the primary hidden cells that are pinned to one number.
+    fn pinned(&self, cells: &[u32]) -> Vec<u32> {
+        let states = self.states();
+        let worlds = Worlds::new(self.linked, &states, self.least, cells);
+        cells.iter().copied().filter(|cell| worlds.is_pinned(*cell)).collect()
+    }
+
+    /// Those of the primary hidden cells, ascending, that may not keep their band.
+    fn unproved(&self, cells: &[u32]) -> Vec<u32> {
+        let states = self.states();
+        let around = Surroundings::new(self.linked, &states, &self.tables, self.least);
+        cells.iter().copied().filter(|cell| !around.holds_band(*cell)).collect()
+    }
+
+    /// Shows complementary cells again, dearest first, where everything stays safe and loose.
+    fn give_back(&mut self, pinned: &[u32], work: &Work) -> Result<(), NotJudged> {
         if self.unfixable > 0 {
             return Ok(());
         }
@@ -254,22 +257,18 @@ impl<'a> Choice<'a> {
         for (_, group) in groups.into_iter().take(tries) {
             self.rounds += 1;
             group.iter().for_each(|cell| self.hidden[*cell as usize] = false);
-            let banded = |choice: &Self| {
-                let states = choice.states();
-                let around = Surroundings::new(choice.linked, &states, &choice.tables, choice.least);
-                choice.primary().iter().all(|cell| unproved.binary_search(cell).is_ok() || around.holds_band(*cell))
-            };
+            let loose = |choice: &Self| choice.pinned(&choice.primary()).len() <= pinned.len();
             let flat = self.linked.flat();
             let safe =
                 audit::find(self.linked, flat, &self.shown(), &self.empty_hidden(), self.least, work, 1)?.is_empty();
-            if !(safe && banded(self)) {
+            if !(safe && loose(self)) {
                 group.iter().for_each(|cell| self.hidden[*cell as usize] = true);
             }
         }
         Ok(())
     }
 
-    fn finish(self, unproved: Vec<u32>) -> Protected {
+    fn finish(self, pinned: Vec<u32>, narrow: Vec<u32>) -> Protected {
         let states = self.states();
         let count = |wanted| states.iter().filter(|state| **state == wanted).count();
         let cost = |cell: usize| match self.requests[cell].state {
@@ -285,7 +284,8 @@ impl<'a> Choice<'a> {
             utility_lost: if all > 0.0 { lost / all } else { 0.0 },
             rounds: self.rounds,
             unfixable: self.unfixable,
-            unproved,
+            pinned,
+            narrow,
             states,
         }
     }
@@ -339,41 +339,202 @@ impl<'a> Choice<'a> {
         open.then(|| self.group_cost(&self.group(cell)))
     }
 
-    fn cheapest(&self, cells: impl Iterator<Item = u32>) -> Option<u32> {
-        cells.filter_map(|cell| self.cost(cell).map(|cost| (cost, cell))).min().map(|(_, cell)| cell)
-    }
-
-    fn cells_of_table(&self, cell: u32) -> impl Iterator<Item = u32> {
-        let table = self.tables[cell as usize];
-        (0..self.tables.len()).filter(move |other| self.tables[*other] == table).map(number)
-    }
-
     fn may_return(&self, cell: u32) -> bool {
         let wanted = matches!(self.requests[cell as usize].state, Wanted::MayShow { .. });
         wanted && self.hidden[cell as usize] && self.values[cell as usize] >= self.least_of(cell)
     }
 
-    fn hide(&mut self, cell: u32) {
-        for cell in self.group(cell) {
-            if !self.hidden[cell as usize] {
-                self.hidden[cell as usize] = true;
-                self.drew_small |= self.values[cell as usize] < self.least_of(cell);
+    /// Hides a cell with its bundle and says which cells were still shown.
+    fn hide(&mut self, cell: u32) -> Vec<u32> {
+        let newly: Vec<u32> = self.group(cell).into_iter().filter(|cell| !self.hidden[*cell as usize]).collect();
+        for &cell in &newly {
+            self.hidden[cell as usize] = true;
+            self.drew_small |= self.values[cell as usize] < self.least_of(cell);
+        }
+        newly
+    }
+
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{
+        super::{CellInfo, Pattern, audit::brute_force, bounds::holds_band, examples::persons},
+        *,
+    };
+
+    const FIVE: Least = Least { persons: 5, events: 5 };
+
+    fn ask(state: Wanted, table: u32) -> CellRequest {
+        CellRequest { state, table, bundle: None }
+    }
+
+    fn may(cost: u64) -> Wanted {
+        Wanted::MayShow { cost }
+    }
+
+    /// A table of `units` by rows, with both margins and the total shown; inner cells first.
+    fn table(units: &[Vec<u64>]) -> (Linked, Vec<CellRequest>) {
+        let (rows, columns) = (units.len(), units[0].len());
+        let inner = rows * columns;
+        let patterns = (0..inner).map(|at| Pattern {
+            cells: vec![
+                number(at),
+                number(inner + at / columns),
+                number(inner + rows + at % columns),
+                number(inner + rows + columns),
+            ],
+            units: units[at / columns][at % columns],
+        });
+        let cells = inner + rows + columns + 1;
+        let linked = Linked::new(vec![CellInfo { protects: Protects::Persons }; cells], patterns).unwrap();
+        let request = |cell: usize| match linked.values()[cell] {
+            0..5 => ask(Wanted::MustHide, u32::from(cell >= inner)),
+            value if cell < inner => ask(may(value), 0),
+            _ => ask(may(100_000), 1),
+        };
+        let requests = (0..cells).map(request).collect();
+        (linked, requests)
+    }
+
+    #[test]
+    fn one_small_cell_of_a_two_way_table_takes_a_rectangle() {
+        let (linked, requests) = table(&[vec![2, 30, 20], vec![25, 35, 45], vec![50, 60, 70]]);
+        let protected = protect(&linked, &requests, FIVE, &Work::default()).unwrap();
+        assert_eq!((protected.primary, protected.complementary), (1, 3));
+        let hidden: Vec<usize> = (0..9).filter(|cell| protected.states[*cell] != State::Shown).collect();
+        // the small cell, one beside it, one below it, and the corner opposite
+        assert!(
+            hidden[0] == 0 && hidden[1] < 3 && hidden[2].is_multiple_of(3) && hidden[3] == hidden[2] + hidden[1],
+            "{hidden:?}"
+        );
+        assert!(protected.pinned.is_empty() && protected.unfixable == 0 && protected.utility_lost > 0.0);
+    }
+
+    #[test]
+    fn three_linked_tables_are_protected_together() {
+        // sex, region, and age of the same persons: cell 0 is small; the same set is total 1 less cell 2, and total 3 less 4
+        let linked = persons(6, &[(&[0, 1, 3, 5], 3), (&[1, 2, 4, 5], 40), (&[2, 3, 5], 50), (&[4, 5], 60)]);
+        let mut requests = vec![ask(may(10), 0); 6];
+        requests[0].state = Wanted::MustHide;
+        (1..6).for_each(|cell| requests[cell].table = number(cell) / 2);
+        let protected = protect(&linked, &requests, FIVE, &Work::default()).unwrap();
+        let shown: Vec<u32> = (0..6).filter(|cell| protected.states[*cell as usize] == State::Shown).collect();
+        assert!(brute_force::safe(&linked, &shown, &[0], FIVE));
+        assert!(protected.complementary > 0);
+    }
+
+    #[test]
+    fn a_bundle_is_hidden_as_a_whole() {
+        let (linked, mut requests) = table(&[vec![2, 30, 20], vec![25, 35, 45], vec![50, 60, 70]]);
+        requests[2].bundle = Some(9);
+        requests[8].bundle = Some(9);
+        let protected = protect(&linked, &requests, FIVE, &Work::default()).unwrap();
+        assert_eq!(protected.states[2] == State::Shown, protected.states[8] == State::Shown);
+        requests[0].bundle = Some(9);
+        let protected = protect(&linked, &requests, FIVE, &Work::default()).unwrap();
+        assert!([0, 2, 8].iter().all(|cell| protected.states[*cell] != State::Shown));
+    }
+
+    #[test]
+    fn what_was_released_earlier_stays_and_is_reported() {
+        let linked = persons(4, &[(&[0, 1], 18), (&[0], 2), (&[2], 3), (&[3], 30)]);
+        let mut requests = vec![ask(Wanted::Shown, 0); 4];
+        requests[2].state = Wanted::MustHide;
+        let protected = protect(&linked, &requests, FIVE, &Work::default()).unwrap();
+        assert_eq!((protected.unfixable, protected.shown, protected.primary), (1, 3, 1));
+        requests[1].state = may(1);
+        let protected = protect(&linked, &requests, FIVE, &Work::default()).unwrap();
+        assert_eq!((protected.unfixable, protected.states[1]), (0, State::Complementary));
+    }
+
+    #[test]
+    fn requests_must_match_the_cells() {
+        let linked = persons(2, &[(&[0, 1], 18)]);
+        let answer = protect(&linked, &[], FIVE, &Work::default());
+        assert_eq!(answer, Err(ProtectError::Requests { requests: 0, cells: 2 }));
+    }
+
+    /// The whole numbers that the first cell of a table can hold, by trying all tables.
+    fn attainable(units: &[Vec<u64>], states: &[State], cell: usize) -> HashSet<u64> {
+        let (rows, columns) = (units.len(), units[0].len());
+        let inner = rows * columns;
+        let top: u64 = units.iter().flatten().sum::<u64>().min(14);
+        let sum = |of: &[u64], which: &dyn Fn(usize) -> bool| {
+            (0..inner).filter(|at| which(*at)).map(|at| of[at]).sum::<u64>()
+        };
+        let flat: Vec<u64> = units.concat();
+        let agrees = |x: &[u64]| {
+            (0..states.len()).all(|row| {
+                let member = |at: usize| {
+                    at == row
+                        || inner + at / columns == row
+                        || inner + rows + at % columns == row
+                        || row == inner + rows + columns
+                };
+                let (now, true_value) = (sum(x, &member), sum(&flat, &member));
+                match states[row] {
+                    State::Shown => now == true_value,
+                    State::Primary => now < 5,
+                    State::Complementary => now >= 5,
+                }
+            })
+        };
+        let (mut found, mut x) = (HashSet::new(), vec![0; inner]);
+        loop {
+            if agrees(&x) {
+                found.insert(x[cell]);
+            }
+            let Some(at) = (0..inner).find(|at| x[*at] < top) else { return found };
+            x[..at].fill(0);
+            x[at] += 1;
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn no_cell_of_a_protected_two_way_table_is_pinned(units in prop::collection::vec(prop::collection::vec(0..10_u64, 2), 2)) {
+            let (linked, requests) = table(&units);
+            let protected = protect(&linked, &requests, FIVE, &Work::default()).unwrap();
+            for cell in (0..4).filter(|cell| protected.states[*cell] == State::Primary) {
+                let attainable = attainable(&units, &protected.states, cell);
+                // trying stops at 14 units in a cell, which is no limit below 5
+                let whole = (0..5).all(|value| attainable.contains(&value));
+                prop_assert!(whole || protected.narrow.contains(&number(cell)), "{attainable:?} {:?}", protected);
+                prop_assert!(attainable.len() > 1 || protected.pinned.contains(&number(cell)), "{attainable:?} {:?}", protected);
             }
         }
     }
 
-    /// For each cell, the shown cells that share a pattern with it.
-    fn sharing(&self, cells: &[u32]) -> Vec<Vec<u32>> {
-        let mut place = vec![NONE; self.hidden.len()];
-        cells.iter().enumerate().for_each(|(at, cell)| place[*cell as usize] = number(at));
-        let mut shared = vec![HashSet::new(); cells.len()];
-        for (pattern, _) in self.linked.patterns() {
-            for cell in pattern {
-                if let Some(shared) = shared.get_mut(place[*cell as usize] as usize) {
-                    shared.extend(pattern.iter().copied().filter(|other| !self.hidden[*other as usize]));
-                }
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn the_outcome_is_safe_and_always_the_same(
+            patterns in prop::collection::vec((prop::collection::btree_set(0..8_u32, 1..6), 0..9_u64), 1..9),
+            costs in prop::collection::vec(0..9_u64, 8), tables in prop::collection::vec(0..3_u32, 8), bundle in 0..256_u32
+        ) {
+            let patterns = patterns.into_iter().map(|(cells, units)| Pattern { cells: cells.into_iter().collect(), units });
+            let linked = Linked::new(vec![CellInfo { protects: Protects::Persons }; 8], patterns).unwrap();
+            let request = |cell: usize| CellRequest {
+                state: if linked.values()[cell] < 5 { Wanted::MustHide } else { may(costs[cell]) },
+                table: tables[cell],
+                bundle: (bundle >> cell & 3 == 3).then_some(tables[cell]),
+            };
+            let requests: Vec<CellRequest> = (0..8).map(request).collect();
+            let protected = protect(&linked, &requests, FIVE, &Work::default()).unwrap();
+            prop_assert_eq!(&protected, &protect(&linked, &requests, FIVE, &Work::default()).unwrap());
+            let (shown, hidden): (Vec<u32>, Vec<u32>) = (0..8).partition(|cell| protected.states[*cell as usize] == State::Shown);
+            prop_assert!(brute_force::safe(&linked, &shown, &hidden, FIVE));
+            for &cell in &hidden {
+                let banded = holds_band(&linked, &protected.states, &tables, cell, FIVE);
+                prop_assert_eq!(banded, !protected.narrow.contains(&cell));
+            }
+            for (request, state) in requests.iter().zip(&protected.states) {
+                prop_assert!(request.state != Wanted::MustHide || *state == State::Primary);
             }
         }
-        shared.into_iter().map(|cells| cells.into_iter().collect()).collect()
     }
 }

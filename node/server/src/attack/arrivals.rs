@@ -28,7 +28,8 @@ impl Arrivals {
         let patients = &whole.collections.get("patient").context("no patients")?.rows;
         // every so many, so that they are of all years
         let step = (patients.len() / HELD_BACK).max(2);
-        let keys: Vec<String> = patients.iter().step_by(step).take(HELD_BACK).map(|row| row[0].clone()).collect();
+        let id = whole.collections.get("patient").and_then(|one| one.column("patient_id")).context("no patient_id")?;
+        let keys: Vec<String> = patients.iter().step_by(step).take(HELD_BACK).map(|row| row[id].clone()).collect();
         let held: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
         let first = part(&whole, |owner| owner.is_none_or(|owner| !held.contains(owner)));
         let later = keys.iter().map(|key| part(&whole, |owner| owner == Some(key.as_str()))).collect();
@@ -62,24 +63,21 @@ impl Arrivals {
 
 /// The rows that belong to the patients for whom `keep` says so; rows of nobody are asked for with none.
 fn part(whole: &Registry, keep: impl Fn(Option<&str>) -> bool) -> Registry {
-    // which patient a key belongs to: a row that names a key belongs to the same patient
-    let mut owner: BTreeMap<&str, &str> = BTreeMap::new();
+    // which patient a key belongs to, by column: a row that names a key belongs to the same patient
+    let mut owner: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     let mut collections = BTreeMap::new();
     for shape in SHAPES {
         let Some(collection) = whole.collections.get(shape.name) else { continue };
         let mut kept = collection.clone();
         kept.rows.clear();
         for row in &collection.rows {
-            let of_row = if shape.name == "patient" {
-                Some(row[0].as_str())
-            } else {
-                row.iter().find_map(|cell| owner.get(cell.as_str()).copied())
-            };
+            let named = |wanted: &str| collection.column(wanted).map(|at| row[at].as_str()).filter(|id| !id.is_empty());
+            let ids = || collection.header.iter().zip(row).filter(|(column, _)| column.ends_with("_id"));
+            let of_keys = || ids().find_map(|(column, cell)| owner.get(&(*column, cell.as_str())).copied());
+            let of_row = named("patient_id").or_else(of_keys);
             if let Some(of_row) = of_row {
-                for (column, cell) in collection.header.iter().zip(row) {
-                    if shape.key.contains(column) && column.ends_with("_id") {
-                        owner.entry(cell).or_insert(of_row);
-                    }
+                for (column, cell) in ids().filter(|(column, _)| shape.key.contains(column)) {
+                    owner.entry((*column, cell)).or_insert(of_row);
                 }
             }
             if keep(of_row) {

@@ -97,7 +97,7 @@ pub struct ApproveArgs {
 pub struct ProjectReason {
     /// Its name
     pub project: ProjectId,
-    /// The reason, which the other side reads
+    /// The reason, for the record; the proposing node reads it
     #[arg(long)]
     pub reason: String,
 }

@@ -61,6 +61,9 @@ pub struct Who {
 /// `publish`
 #[derive(Debug, Args)]
 pub struct PublishArgs {
+    /// Show what would be published, and what its protection would hide, without putting it in force
+    #[arg(long)]
+    pub dry_run: bool,
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show a comment here as help")]
     pub who: Who,

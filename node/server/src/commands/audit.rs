@@ -230,9 +230,15 @@ fn told(event: &Event, words: &Words) -> (String, String) {
             (by.clone(), format!("{project}{}", because(reason.as_deref().unwrap_or_default())))
         }
         Event::ProjectReopened { project, by, reason } => (by.clone(), format!("{project}{}", because(reason))),
-        Event::BudgetCharged { project, rho, spent, node_spent } => {
-            (String::new(), format!("{project} rho {rho}; it has spent {spent:.4}, all together {node_spent:.4}"))
-        }
+        Event::BudgetCharged { project, rho, spent, node_spent } => (
+            String::new(),
+            format!(
+                "{project} paid rho {}; it has spent {}, all together {}",
+                words::rho(*rho),
+                words::rho(*spent),
+                words::rho(*node_spent)
+            ),
+        ),
     }
 }
 

@@ -1,14 +1,14 @@
 //! `query --dry-run`: what each node would do with a query, without asking it.
 
 use node_protocol::{
-    estimate::{Estimate, Remaining},
+    estimate::{Estimate, Remaining, Spending},
     query::Query,
 };
 
 use super::{
     render::{self, columns::columns},
     study::client,
-    words::{self, Words, lapse},
+    words::{self, Words, joined, lapse},
 };
 use crate::{
     cli::{Asking, Ended, Session},
@@ -25,18 +25,25 @@ pub(crate) async fn run(session: &Session, query: Query, asking: &Asking) -> any
     } else {
         say(render(&new.query, &estimates).trim_end());
     }
-    Ok(if estimates.iter().all(|one| one.estimate.is_some()) { Ended::Well } else { Ended::Found })
+    let answers = |one: &NodeEstimate| one.estimate.as_ref().is_some_and(|estimate| !overspent(estimate));
+    Ok(if estimates.iter().all(answers) { Ended::Well } else { Ended::Found })
+}
+
+/// Whether the privacy budget does not suffice.
+fn overspent(estimate: &Estimate) -> bool {
+    estimate.budget.is_some_and(|budget| budget.price > budget.left || !budget.node_suffices)
 }
 
 fn render(query: &Query, estimates: &[NodeEstimate]) -> String {
     let words = Words::built_in();
-    let mut text = format!("{}\nNothing was asked. What each node would do:\n\n", render::capital(&words.query(query)));
+    let mut text = format!("{}\nNothing was asked. What each node would do:\n", render::capital(&words.query(query)));
     let told: Vec<_> = estimates.iter().filter_map(|one| Some((one.node.as_str(), one.estimate.as_ref()?))).collect();
     if !told.is_empty() {
+        text.push('\n');
         let unit = words.unit(&query.table);
         let rows: Vec<_> = told.iter().map(|(node, estimate)| row(node, estimate, unit)).collect();
-        let head = ["node", "numbers", "cells", "not shown", "leaves", "quota left", "price (rho)"];
-        text.push_str(&columns(&head, &[2], &rows));
+        text.push_str(&columns(&["node", "numbers", "cells", "not shown", "leaves"], &[2], &rows));
+        text.push_str(&left(&told));
     }
     let waits: Vec<_> = told.iter().filter_map(|(node, estimate)| Some((*node, estimate.review.as_deref()?))).collect();
     if !waits.is_empty() {
@@ -45,9 +52,13 @@ fn render(query: &Query, estimates: &[NodeEstimate]) -> String {
     for (node, why) in waits {
         text.push_str(&format!("  {node:<6} {why}\n"));
     }
+    let overspent: Vec<_> = told.iter().filter(|(_, estimate)| overspent(estimate)).collect();
     let refused: Vec<_> = estimates.iter().filter_map(|one| Some((one.node.as_str(), one.problem.as_ref()?))).collect();
-    if !refused.is_empty() {
+    if !refused.is_empty() || !overspent.is_empty() {
         text.push_str("\nWould refuse\n");
+    }
+    for (node, _) in overspent {
+        text.push_str(&format!("  {node:<6} The privacy budget does not suffice\n"));
     }
     for (node, problem) in refused {
         text.push_str(&format!("  {node:<6} {}\n", render::problem(problem)));
@@ -66,28 +77,66 @@ fn row(node: &str, estimate: &Estimate, unit: &str) -> Vec<String> {
     let hidden = match (estimate.way.as_str(), estimate.threshold) {
         ("catalogue", _) => "as published".to_owned(),
         (_, 0) => "nothing".to_owned(),
+        _ if estimate.private.is_some() => "nothing".to_owned(),
+        // noise makes some look small that are not
+        (_, threshold) if estimate.noise.is_some() => format!("fewer than {threshold} {unit}, and some more"),
         (_, threshold) => format!("fewer than {threshold} {unit}"),
     };
     let leaves = if estimate.review.is_some() { "after review" } else { "at once" };
-    let quota = if estimate.free {
-        "free".to_owned()
-    } else {
-        estimate.quotas.iter().map(quota).collect::<Vec<_>>().join("; ")
-    };
-    let price = estimate.budget.map_or_else(String::new, |budget| {
-        let node = if budget.node_suffices { "" } else { "; the node's own budget is spent" };
-        format!("{} of {} left ({} granted){node}", budget.price, budget.left, budget.granted)
-    });
-    vec![node.to_owned(), numbers, estimate.cells.to_string(), hidden, leaves.to_owned(), quota, price]
+    vec![node.to_owned(), numbers, estimate.cells.to_string(), hidden, leaves.to_owned()]
 }
 
-fn quota(remaining: &Remaining) -> String {
-    let window = match remaining.window_s {
+/// What is left of quotas and budgets, before this question.
+fn left(told: &[(&str, &Estimate)]) -> String {
+    let mut text = String::new();
+    let (free, counted): (Vec<_>, Vec<_>) = told.iter().partition(|(_, estimate)| estimate.free);
+    if !free.is_empty() {
+        let names: Vec<String> = free.iter().map(|(node, _)| (*node).to_owned()).collect();
+        text.push_str(&format!("\nFree at {}: it counts against no quota.\n", joined(&names, "and")));
+    }
+    let mut heads: Vec<String> = Vec::new();
+    for one in counted.iter().flat_map(|(_, estimate)| &estimate.quotas) {
+        let head = format!("{}, {}", one.scope, window(one));
+        if !heads.contains(&head) {
+            heads.push(head);
+        }
+    }
+    if !heads.is_empty() {
+        let rows: Vec<Vec<String>> = counted
+            .iter()
+            .map(|(node, estimate)| {
+                let of = |head: &String| {
+                    let mut quotas = estimate.quotas.iter();
+                    let found = quotas.find(|one| format!("{}, {}", one.scope, window(one)) == *head);
+                    found.map_or_else(|| "-".to_owned(), |one| format!("{} of {}", one.left, one.most))
+                };
+                std::iter::once((*node).to_owned()).chain(heads.iter().map(of)).collect()
+            })
+            .collect();
+        let head: Vec<&str> = std::iter::once("node").chain(heads.iter().map(String::as_str)).collect();
+        text.push_str("\nQuestions left\n");
+        text.push_str(&columns(&head, &[], &rows));
+    }
+    let priced: Vec<_> = told.iter().filter_map(|(node, estimate)| Some((node, estimate.budget?))).collect();
+    if !priced.is_empty() {
+        let row = |(node, budget): &(&&str, Spending)| {
+            let node_has = if budget.node_suffices { "suffices" } else { "is spent" };
+            let numbers = [budget.price, budget.left, budget.granted].map(words::rho);
+            [vec![(**node).to_owned()], numbers.to_vec(), vec![node_has.to_owned()]].concat()
+        };
+        let rows: Vec<_> = priced.iter().map(row).collect();
+        text.push_str("\nPrivacy budget, rho\n");
+        text.push_str(&columns(&["node", "price", "left", "granted", "the node's own"], &[1, 2, 3], &rows));
+    }
+    text
+}
+
+fn window(remaining: &Remaining) -> String {
+    match remaining.window_s {
         60 => "minute".to_owned(),
         604_800 => "week".to_owned(),
         seconds => lapse(seconds),
-    };
-    format!("{} of {} per {window} ({})", remaining.left, remaining.most, remaining.scope)
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +154,7 @@ mod tests {
             threshold: 10,
             review: Some("every answer of the project waits".to_owned()),
             noise: Some(NoiseStatement { standard_deviation: 3.0, bound: 10 }),
+            budget: Some(Spending { price: 0.02, granted: 0.2, left: 0.18, node_suffices: true }),
             quotas: vec![Remaining { scope: "researcher".to_owned(), window_s: 60, most: 3, left: 2 }],
             ..Estimate::default()
         };
@@ -120,8 +170,16 @@ mod tests {
 Persons by sex; counts
 Nothing was asked. What each node would do:
 
-node  numbers                            cells  not shown              leaves        quota left                        price (rho)
-ar    with noise: sd 3.0, at most 10 off     5  fewer than 10 persons  after review  2 of 3 per minute (researcher)
+node  numbers                             cells  not shown                             leaves
+ar    with noise: sd 3.0, at most 10 off      5  fewer than 10 persons, and some more  after review
+
+Questions left
+node  researcher, minute
+ar    2 of 3
+
+Privacy budget, rho
+node  price  left  granted  the node's own
+ar     0.02  0.18      0.2  suffices
 
 Would wait for a steward
   ar     every answer of the project waits

@@ -45,7 +45,7 @@ pub(crate) async fn run(session: &Session, command: ProjectCommand) -> anyhow::R
         }
         ProjectCommand::List { state, output } => {
             let mut views: Vec<ProjectView> = client.get("/api/v1/projects").await?;
-            views.retain(|view| state.is_none_or(|state| view.state == state));
+            views.retain(|view| state.is_none_or(|state| here(view, &home.config.node) == state.name()));
             if output.json {
                 say_json(&views)?;
             } else if views.is_empty() {

@@ -1,32 +1,36 @@
-//! `publish`: the analysis tables derived and put in force, and what changed since the snapshot before.
+//! `publish`: the analysis tables derived and put in force, what changed since the snapshot before, and what the protection of the
+//! catalogue hides.
 
-use std::{path::Path, time::Instant};
+use std::{fmt::Write as _, path::Path, time::Instant};
 
+use node_catalogue::Report;
 use node_domain::clock::{Clock, SystemClock};
-use node_protocol::{answer::Answer, envelope::CatalogueEntry};
 use serde_json::json;
 
-use super::{render, snapshot::Difference};
+use super::snapshot::Difference;
 use crate::{
     cli::{Ended, registry::PublishArgs},
     config::Home,
-    operate,
+    operate::{self, Publish},
     terminal::{say, say_json},
 };
 
 /// `publish`
 pub(crate) fn run(dir: &Path, arguments: &PublishArgs) -> anyhow::Result<Ended> {
     let begun = Instant::now();
-    let published = operate::publish(&Home::open(dir)?, &arguments.who.by, SystemClock.now())?;
+    let what = if arguments.dry_run { Publish::DryRun } else { Publish::InForce };
+    let published = operate::publish_or_look(&Home::open(dir)?, &arguments.who.by, SystemClock.now(), what)?;
     let former = published.former.as_ref();
     let difference = Difference::between(former.map(|(_, manifest)| manifest), &published.manifest);
     if arguments.output.json {
         say_json(&json!({
             "snapshot": published.id,
+            "in_force": what == Publish::InForce,
             "former": former.map(|(id, _)| id),
             "manifest": published.manifest,
             "difference": difference,
             "catalogue": published.catalogue,
+            "protection": published.report,
         }))?;
         return Ok(Ended::Well);
     }
@@ -39,12 +43,33 @@ pub(crate) fn run(dir: &Path, arguments: &PublishArgs) -> anyhow::Result<Ended> 
     if published.manifest.provenance.objected > 0 {
         say(format!("{} rows of persons who object are left out", published.manifest.provenance.objected));
     }
-    let size = published.catalogue.iter().find(|entry| entry.indicator == "registry_size");
-    if let Some(CatalogueEntry { answer: Answer::Count(answer), .. }) = size {
-        for cell in &answer.cells {
-            say(format!("Persons as peers see them: {}", render::cell(&cell.persons)));
-        }
-    }
-    say(format!("Snapshot {} is in force, made in {:.1} s.", published.id, begun.elapsed().as_secs_f64()));
+    say(protection(&published.report).trim_end());
+    let took = begun.elapsed().as_secs_f64();
+    say(match what {
+        Publish::InForce => format!("Snapshot {} is in force, made in {took:.1} s.", published.id),
+        Publish::DryRun => format!("Snapshot {} is NOT in force: this was a dry run of {took:.1} s.", published.id),
+    });
     Ok(Ended::Well)
+}
+
+/// What the joint suppression of the catalogue hides, for the steward.
+fn protection(report: &Report) -> String {
+    let mut text = String::from("Indicator                   shown  too few  hidden for others  as before\n");
+    for line in &report.indicators {
+        // writing to a String cannot fail
+        let _ = writeln!(
+            text,
+            "  {:<25} {:>6} {:>8} {:>18} {:>10}",
+            line.indicator, line.shown, line.primary, line.complementary, line.kept
+        );
+    }
+    let lost = report.utility_lost * 100.0;
+    let _ = writeln!(text, "  {lost:.1} % of what is large enough to be shown is hidden to protect others.");
+    let hidden: usize = report.indicators.iter().map(|line| line.primary).sum();
+    let _ = writeln!(
+        text,
+        "  Of {hidden} hidden small numbers none can be told; {} may be narrowed to less than their whole band.",
+        report.narrow
+    );
+    text
 }

@@ -23,7 +23,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    render::{self, columns::columns},
+    render::{self, Page, columns::columns},
     study::client,
     words::{self, Words},
 };
@@ -98,10 +98,12 @@ fn tell(home: &Home, arguments: &ReleasedArgs, lines: Vec<LedgerLine>) -> anyhow
         say_json(&json!({ "everybody": public, "answers": given, "not_released": kept }))?;
         return Ok(Ended::Well);
     }
-    say(format!("What others know of {}\n", home.config.node));
+    let about = arguments.field.as_ref().map(|field| Words::built_in().about(field, arguments.value.as_deref()));
+    let about = about.map(|about| format!(", about {about}")).unwrap_or_default();
+    say(format!("What others know of {}{about}\n", home.config.node));
     say(render(&public, &given, arguments.values).trim_end());
-    let waiting = kept.get("held").map(|count| format!("{count} wait for a steward"));
-    let refused = kept.get("refused").map(|count| format!("{count} were refused by one"));
+    let waiting = kept.get("held").map(|count| format!("{count} waiting for a steward"));
+    let refused = kept.get("refused").map(|count| format!("{count} refused by a steward"));
     let kept: Vec<String> = waiting.into_iter().chain(refused).collect();
     if !kept.is_empty() {
         say(format!("\nNot among them, since nobody else has them: {}.", kept.join(", ")));
@@ -164,7 +166,7 @@ fn of_value(mut answer: Answer, arguments: &ReleasedArgs) -> Answer {
 }
 
 fn render(public: &[Public], given: &[LedgerLine], values: bool) -> String {
-    let words = Words::built_in();
+    let (words, mut page) = (Words::built_in(), Page::default());
     let mut text = String::new();
     if !public.is_empty() {
         text.push_str("Everybody may look up these indicators, as published\n");
@@ -172,7 +174,9 @@ fn render(public: &[Public], given: &[LedgerLine], values: bool) -> String {
             let peers: Vec<String> = one.peers.iter().map(NodeId::to_string).collect();
             let asked = match one.last {
                 None => "never".to_owned(),
-                Some(last) => format!("{} times, last {}, by {}", one.asked, last.format("%Y-%m-%d"), peers.join(", ")),
+                Some(last) => {
+                    format!("{}, last {}, by {}", times(one.asked), last.format("%Y-%m-%d"), peers.join(", "))
+                }
             };
             vec![one.indicator.clone(), one.title.clone(), asked]
         };
@@ -180,14 +184,14 @@ fn render(public: &[Public], given: &[LedgerLine], values: bool) -> String {
         text.push_str(&columns(&["indicator", "title", "looked up"], &[], &rows));
         for one in public {
             if let Some(answer) = &one.answer {
-                let _ = write!(text, "\n{}\n{}", one.indicator, indented(&render::answer(&one.query, "here", answer)));
+                let _ = write!(text, "\n{}\n{}", one.indicator, indented(&page.answer(&one.query, "here", answer)));
             }
         }
         text.push('\n');
     }
     if given.is_empty() {
         text.push_str("No other answer was given.\n");
-        return text;
+        return text + &page.footnotes();
     }
     text.push_str("Answers that were given, newest first\n");
     let row = |line: &LedgerLine| {
@@ -213,13 +217,20 @@ fn render(public: &[Public], given: &[LedgerLine], values: bool) -> String {
         let _ = writeln!(text, "{line}");
         match &released.answer {
             Some(answer) => {
-                let numbers = render::answer(&released.query, "here", answer);
+                let numbers = page.answer(&released.query, "here", answer);
                 let _ = writeln!(text, "{}", indented(&numbers).trim_end());
             }
             None => text.push_str("    (the numbers are not kept)\n"),
         }
     }
-    text
+    text + &page.footnotes()
+}
+
+fn times(count: usize) -> String {
+    match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    }
 }
 
 fn indented(text: &str) -> String {
@@ -247,7 +258,7 @@ pub(crate) async fn own(session: &Session, output: &Json) -> anyhow::Result<Ende
             study.project.clone().unwrap_or_else(|| "-".to_owned()),
         ];
         for node in &study.nodes {
-            let why = node.problem.as_ref().map(render::problem).unwrap_or_default();
+            let why = node.problem.as_ref().map(|problem| problem.title.clone()).unwrap_or_default();
             let numbers = node.rule.as_deref().map_or(why, |rule| words::rule(rule).to_owned());
             let snapshot = node.snapshot.map(|id| id.short()).unwrap_or_default();
             let status = render::status_word(node.status).to_owned();

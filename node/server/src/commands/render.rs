@@ -10,19 +10,18 @@ use std::fmt::Write as _;
 
 use node_protocol::{
     answer::{Answer, GroupKey, Pooled},
-    problem::Problem,
+    problem::{Problem, ProblemKind},
     query::Query,
     study::{NodeState, Status, Study},
 };
 
-pub(crate) use self::marks::cell;
 use self::{columns::columns, marks::Marks};
 use super::words::{Words, lapse};
 
 /// Up to so many groups, those that are not shown have a line each too.
 const FEW_GROUPS: usize = 12;
 
-/// A page that is being written.
+/// A text that is being written, and the marks in it.
 struct Sheet {
     text: String,
     words: Words,
@@ -67,13 +66,34 @@ pub(crate) fn study(study: &Study) -> String {
 
 /// One answer as text, with every number in it and the footnotes of its marks.
 pub(crate) fn answer(query: &Query, node: &str, answer: &Answer) -> String {
-    let mut sheet = Sheet::new(true);
-    sheet.answers(query, &[(node, answer)]);
-    if let Answer::Survival(answer) = answer {
-        sheet.life_tables(query, answer);
+    let mut page = Page::default();
+    page.answer(query, node, answer) + &page.footnotes()
+}
+
+/// Several answers, whose marks have their footnotes together.
+pub(crate) struct Page(Sheet);
+
+impl Default for Page {
+    fn default() -> Self {
+        Self(Sheet::new(true))
     }
-    sheet.footnotes();
-    sheet.text
+}
+
+impl Page {
+    /// One answer with every number in it.
+    pub(crate) fn answer(&mut self, query: &Query, node: &str, answer: &Answer) -> String {
+        self.0.answers(query, &[(node, answer)]);
+        if let Answer::Survival(answer) = answer {
+            self.0.life_tables(query, answer);
+        }
+        std::mem::take(&mut self.0.text)
+    }
+
+    /// The footnotes of all marks that occurred.
+    pub(crate) fn footnotes(mut self) -> String {
+        self.0.footnotes();
+        self.0.text
+    }
 }
 
 /// Where the answer of a node stands, in words.
@@ -96,7 +116,9 @@ pub(crate) fn problem(problem: &Problem) -> String {
     if !problem.detail.is_empty() {
         let _ = write!(text, ": {}", problem.detail);
     }
-    if let Some(seconds) = problem.retry_after_s {
+    // what waits for a steward is asked for again by the node itself
+    let retry = problem.retry_after_s.filter(|_| problem.kind != ProblemKind::ReviewPending);
+    if let Some(seconds) = retry {
         let _ = write!(text, "; ask again in {}", lapse(u64::from(seconds)));
     }
     text
@@ -158,7 +180,7 @@ impl Sheet {
                         test.chi_squared, test.df
                     ));
                 }
-                self.plot(groups);
+                self.plot(query, groups);
             }
         }
     }
@@ -173,7 +195,7 @@ impl Sheet {
         self.line(&format!("{gap}Without an answer"));
         for node in silent {
             let why = node.problem.as_ref().map(problem).unwrap_or_default();
-            self.line(format!("  {:<6} {:<11} {why}", node.node, status_word(node.status)).trim_end());
+            self.line(format!("  {:<6} {:<12} {why}", node.node, status_word(node.status)).trim_end());
         }
     }
 

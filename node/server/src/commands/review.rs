@@ -69,7 +69,8 @@ async fn decide(client: &PeopleClient, held: &Held, what: &str, reason: String) 
         WAITING => say(format!("The answer to study {study} of {peer} waits again.")),
         state => {
             say(format!("The answer to study {study} of {peer} is {state}."));
-            say(format!("As long as {peer} has not fetched it: alianza review undo {peer} {study} --reason '...'"));
+            let until = if state == "released" { "As long as it is not fetched, take it back" } else { "Take it back" };
+            say(format!("{until} with: alianza review undo {peer} {study} --reason '...'"));
         }
     }
     Ok(Ended::Well)

@@ -102,6 +102,16 @@ impl Words {
         unit.filter(|_| name != "diagnosis_year").unwrap_or_default()
     }
 
+    /// A field, or one value of it, in any table that has the field: `index cancer Retinoblastoma`.
+    pub(crate) fn about(&self, field: &str, value: Option<&str>) -> String {
+        let table = self.dictionary.as_ref().and_then(|all| all.tables().find(|table| table.field(field).is_some()));
+        let title = title(table, field);
+        match value {
+            Some(value) => format!("{title} {}", code_label(table.and_then(|table| table.field(field)), value)),
+            None => title,
+        }
+    }
+
     /// The title of a measured field with its unit: `patient interval (d)`.
     pub(crate) fn measure(&self, table: &str, name: &str) -> String {
         match self.field_unit(table, name) {
@@ -158,7 +168,10 @@ pub(crate) fn narrowing(proposed: &Terms, granted: &Terms) -> Vec<String> {
         }
     }
     if granted.lane != proposed.lane || granted.privacy != proposed.privacy {
-        lines.extend(lane_words(granted.lane, granted.privacy.as_ref()).into_iter().take(1));
+        let words = lane_words(granted.lane, granted.privacy.as_ref());
+        // the second line tells the budget, and otherwise explains the first
+        let told = if granted.privacy.is_some() { 2 } else { 1 };
+        lines.extend(words.into_iter().take(told));
     }
     if granted.persons != proposed.persons {
         lines.extend(granted.persons.map(|persons| format!("groups of fewer than {persons} persons are never shown")));
@@ -170,6 +183,9 @@ pub(crate) fn narrowing(proposed: &Terms, granted: &Terms) -> Vec<String> {
 }
 
 fn threshold_words(terms: &Terms, own: Option<u32>) -> String {
+    if terms.lane == Lane::DifferentiallyPrivate {
+        return "have no threshold: their numbers leave with the noise, like all others".to_owned();
+    }
     match (terms.persons, own) {
         (Some(persons), Some(own)) if persons > own => {
             format!("of fewer than {persons} persons are never shown (this node's threshold is {own})")
@@ -178,6 +194,15 @@ fn threshold_words(terms: &Terms, own: Option<u32>) -> String {
         (Some(persons), None) => format!("of fewer than {persons} persons are never shown, or a node's own threshold"),
         (None, None) => "each node's own threshold".to_owned(),
     }
+}
+
+/// A privacy budget for people, without the digits that computing leaves at its end.
+pub(crate) fn rho(rho: f64) -> String {
+    if rho > 0.0 && rho < 1e-4 {
+        return format!("{rho:.2e}");
+    }
+    let text = format!("{rho:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// How numbers leave in a lane.
@@ -194,7 +219,7 @@ pub(crate) fn lane_words(lane: Lane, privacy: Option<&PrivacyTerms>) -> Vec<Stri
         ],
         (Lane::DifferentiallyPrivate, Some(privacy)) => vec![
             format!("with fresh {} noise from a privacy budget", mechanism(privacy.mechanism)),
-            format!("budget rho = {}, {} per answer: {:.0} answers", privacy.rho, privacy.rho_per_answer, answers(privacy)),
+            format!("budget rho = {}, {} per answer: {:.0} of them", rho(privacy.rho), rho(privacy.rho_per_answer), answers(privacy)),
         ],
         (Lane::DifferentiallyPrivate, None) => vec!["with fresh noise from a privacy budget".to_owned()],
     }
@@ -229,7 +254,7 @@ pub(crate) fn release(release: &Release, unit: &str) -> String {
             mechanism(private.mechanism),
             private.standard_deviation,
             private.error_95,
-            private.rho
+            rho(private.rho)
         ),
     }
 }
@@ -431,6 +456,13 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_called_by_its_label() {
+        let words = Words::built_in();
+        assert_eq!(words.about("index_cancer", Some("RETINOBLASTOMA")), "index cancer Retinoblastoma");
+        assert_eq!(words.about("shoe_size", Some("41")), "shoe_size 41");
+    }
+
+    #[test]
     fn what_is_not_in_the_dictionary_keeps_its_name() {
         let query = r#"{"dictionary":"1.1","table":"moons","by":["phase"],"where":[{"field":"tide","in":["HIGH"]}],"statistic":{"kind":"count"}}"#;
         assert_eq!(words(query), "persons in `moons` with tide HIGH, by phase; counts");
@@ -470,6 +502,12 @@ mod tests {
         let lines = Words::built_in().terms(&granted, Some(5));
         assert_eq!(lines[2].1, ["stage                      Stage I to IV"]);
         assert_eq!(lines[4].1, ["of fewer than 11 persons are never shown (this node's threshold is 5)"]);
+    }
+
+    #[test]
+    fn budgets_have_four_digits_at_most() {
+        assert_eq!([0.030_000_000_000_000_002, 2.0, 0.0, 0.5].map(rho), ["0.03", "2", "0", "0.5"]);
+        assert_eq!(rho(0.000_012), "1.20e-5");
     }
 
     #[test]

@@ -48,7 +48,8 @@ impl Sheet {
         }
         self.curve_table(query, &shown, &rows, true);
         if left_out > 0 {
-            self.line(&format!("({left_out} groups that no country may show are left out)"));
+            let (s, are) = if left_out == 1 { ("", "is") } else { ("s", "are") };
+            self.line(&format!("({left_out} group{s} that no country may show {are} left out)"));
         }
     }
 
@@ -114,9 +115,11 @@ impl Sheet {
             if group.boundaries.is_empty() {
                 continue;
             }
-            self.line("and at every month at which it may be shown, whatever was asked:");
+            self.line("and at every month at which it may be shown, whatever was asked; those with no event and nobody withdrawn");
+            self.line("are not listed:");
             let mut rows = Vec::new();
-            for (month, events, withdrawn, survival) in group.boundaries.rows() {
+            let happened = |(_, events, withdrawn, _): &(u16, u64, u64, f64)| *events > 0 || *withdrawn > 0;
+            for (month, events, withdrawn, survival) in group.boundaries.rows().filter(happened) {
                 rows.push(vec![
                     month.to_string(),
                     self.marks.computed(events.to_string(), noisy, earlier),
@@ -129,7 +132,7 @@ impl Sheet {
     }
 
     /// The pooled curves as steps; each group is drawn with a character of its own.
-    pub(super) fn plot(&mut self, groups: &[SurvivalGroup]) {
+    pub(super) fn plot(&mut self, query: &Query, groups: &[SurvivalGroup]) {
         let (width, height) = PLOT;
         let points = |group: &SurvivalGroup| -> Vec<(u16, f64)> {
             group.cuts.iter().filter_map(|cut| Some((cut.month, cut.survival?))).collect()
@@ -160,6 +163,11 @@ impl Sheet {
                 }
             }
         }
+        let key: Vec<String> = groups
+            .iter()
+            .zip(&marks)
+            .map(|(group, mark)| format!("{mark} {}", self.group(query, &group.group)))
+            .collect();
         let text = &mut self.text;
         text.push('\n');
         // writing to a String cannot fail
@@ -171,8 +179,7 @@ impl Sheet {
         let _ = writeln!(text, "        └{}", "─".repeat(width));
         let _ = writeln!(text, "         0{:>width$}", format!("{last} months"), width = width - 1);
         if groups.len() > 1 {
-            let key = groups.iter().zip(&marks).map(|(group, mark)| format!("{mark} {}", codes(group)));
-            let _ = writeln!(text, "         {}", key.collect::<Vec<_>>().join("   "));
+            let _ = writeln!(text, "         {}", key.join("   "));
         }
     }
 }

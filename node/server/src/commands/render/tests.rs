@@ -20,7 +20,7 @@ ar    Male          ~123
       (missing)      (c)
 
 Without an answer
-  cl     in review   The answer waits for a steward's review: class exact
+  cl     in review    The answer waits for a steward's review: class exact
 
 Pooled, 1 country
 sex     persons
@@ -74,7 +74,7 @@ fn curves_never_show_a_hidden_cut_as_a_number() {
 node  stage I to IV  persons  12 mo, %          60 mo, %  120 mo, %
 ar    Stage I             60    merged  80.0 (68.0–88.0)        cut
 (percent without the event at the month; 95 % interval)
-(1 groups that no country may show are left out)
+(1 group that no country may show is left out)
 "
         ),
         "{text}"
@@ -95,7 +95,8 @@ month  at risk  events  withdrawn       survival, %
    12   merged  merged     merged            merged
    60       40      12          8  80.0 (68.0–88.0)
   120      cut     cut        cut               cut
-and at every month at which it may be shown, whatever was asked:
+and at every month at which it may be shown, whatever was asked; those with no event and nobody withdrawn
+are not listed:
 month  events  withdrawn  survival, %
    60      12          8         80.0
 "

@@ -211,16 +211,14 @@ impl Table {
             }
         }
         for (month, events, withdrawn, survival) in group.boundaries.rows() {
-            let values = [
-                ("boundary_events", events.to_string()),
-                ("boundary_withdrawn", withdrawn.to_string()),
-                ("boundary_survival", survival.to_string()),
-            ];
-            for (quantity, value) in values {
-                let number = Number::Computed { value, noisy };
-                let row = Row { quantity, number, month: month.to_string(), as_of: as_of.clone(), ..Row::default() };
-                self.push(node, status, &group.group, row);
+            let at = |row: Row| Row { month: month.to_string(), ..row };
+            for (quantity, n) in [("boundary_events", events), ("boundary_withdrawn", withdrawn)] {
+                let cell = if noisy { Cell::Perturbed { n } } else { Cell::Exact { n } };
+                self.push(node, status, &group.group, at(count(quantity, cell, &as_of)));
             }
+            let number = Number::Computed { value: survival.to_string(), noisy };
+            let row = Row { quantity: "boundary_survival", number, as_of: as_of.clone(), ..Row::default() };
+            self.push(node, status, &group.group, at(row));
         }
     }
 
