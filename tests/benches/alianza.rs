@@ -257,7 +257,9 @@ fn catalogue(criterion: &mut Criterion) {
             sum(|line| line.complementary),
             report.utility_lost * 100.0
         );
-        group.bench_function(format!("45 indicators of {name} cases, made and suppressed"), |b| b.iter(|| black_box(make())));
+        group.bench_function(format!("45 indicators of {name} cases, made and suppressed"), |b| {
+            b.iter(|| black_box(make()))
+        });
     }
     group.finish();
 }

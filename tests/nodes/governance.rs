@@ -110,7 +110,10 @@ async fn a_project_goes_from_proposal_to_grant_to_withdrawal_and_each_step_takes
     let survival = by_stage("mx-2026-001", r#"{"kind":"survival","endpoint":"event_free","cuts_months":[60]}"#);
     assert_eq!(refusal(&federation, &survival).await, ProblemKind::NotPermitted);
     // only its proposer asks under it
-    assert_eq!(refusal(&federation, &count.replace("mx-2026-001", "mx-2026-002")).await, ProblemKind::ProjectNotApproved);
+    assert_eq!(
+        refusal(&federation, &count.replace("mx-2026-001", "mx-2026-002")).await,
+        ProblemKind::ProjectNotApproved
+    );
 
     // a decision is undone, and made anew
     ar.reopen_project(STEWARD, &id, "looking again".into()).await.unwrap();
@@ -130,7 +133,8 @@ async fn a_project_goes_from_proposal_to_grant_to_withdrawal_and_each_step_takes
     assert_eq!(refusal(&federation, &again).await, ProblemKind::ProjectNotApproved);
 
     // every step is in the audit, and who took it
-    let entries = ar.store.entries(&EntryFilter { project: Some(id.to_string()), ..EntryFilter::default() }).await.unwrap();
+    let entries =
+        ar.store.entries(&EntryFilter { project: Some(id.to_string()), ..EntryFilter::default() }).await.unwrap();
     let whats: Vec<&str> = entries.iter().rev().map(|entry| entry.event.what()).collect();
     let steps = ["project_received", "project_decided", "project_reopened", "project_decided", "project_withdrawn"];
     let decisions: Vec<&str> = whats.iter().copied().filter(|what| what.starts_with("project_")).collect();
@@ -238,7 +242,9 @@ async fn who_asked_or_proposed_does_not_decide() {
 async fn quotas_bound_questions_and_not_the_catalogue_and_survive_a_restart() {
     let mut federation = two(POLICY).await;
     let question = |year: u32| {
-        format!(r#"{{"dictionary":"1.1","table":"cases","where":[{{"field":"age_years","between":[0,{year}]}}],"statistic":{{"kind":"count"}}}}"#)
+        format!(
+            r#"{{"dictionary":"1.1","table":"cases","where":[{{"field":"age_years","between":[0,{year}]}}],"statistic":{{"kind":"count"}}}}"#
+        )
     };
     for year in 1..=3 {
         ask_as(&federation, "Ana", &question(year)).await.unwrap();
@@ -260,7 +266,9 @@ async fn quotas_bound_questions_and_not_the_catalogue_and_survive_a_restart() {
 async fn different_questions_with_noise_are_bounded_whoever_asks_and_the_same_one_is_not_another() {
     let policy = POLICY.replace("different_per_quarter = 30", "different_per_quarter = 2");
     let federation = two(&policy).await;
-    let by = |fields: &str| format!(r#"{{"dictionary":"1.1","table":"cases","by":[{fields}],"statistic":{{"kind":"count"}}}}"#);
+    let by = |fields: &str| {
+        format!(r#"{{"dictionary":"1.1","table":"cases","by":[{fields}],"statistic":{{"kind":"count"}}}}"#)
+    };
     let first = ask_as(&federation, "Ana", &by(r#""stage","sex""#)).await.unwrap();
     ask_as(&federation, "Leo", &by(r#""sex""#)).await.unwrap();
     assert_eq!(refusal(&federation, &by(r#""stage""#)).await, ProblemKind::NoiseSpent);
@@ -315,9 +323,14 @@ async fn the_whole_policy_is_signed_and_shown_to_peers() {
     let roster = federation.node("mx").requester.peers.tls().roster.load_full();
     let ar = "ar".parse().unwrap();
     let policy: node_protocol::envelope::PolicyStatement =
-        node_trust::signed::verify_statement(&statement.policy, node_trust::signed::Kind::Policy, &ar, &roster).unwrap();
+        node_trust::signed::verify_statement(&statement.policy, node_trust::signed::Kind::Policy, &ar, &roster)
+            .unwrap();
     assert_eq!(policy.policy_hash, statement.policy_hash);
-    assert_eq!(node_protocol::canonical::digest(&policy.policy).unwrap(), policy.policy_hash, "the hash is that of the text");
+    assert_eq!(
+        node_protocol::canonical::digest(&policy.policy).unwrap(),
+        policy.policy_hash,
+        "the hash is that of the text"
+    );
     assert_eq!(policy.policy["threshold"]["persons"], 5);
     let mx = "mx".parse().unwrap();
     let other = node_trust::signed::verify_statement::<serde_json::Value>(

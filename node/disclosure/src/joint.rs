@@ -86,7 +86,8 @@ pub fn release_catalogue(
         return Err(JointError::Pinned);
     }
     let answers = drafts.iter().zip(&suppressed.states[first..]);
-    let released = |(draft, states): (&Draft, &Vec<State>)| Released(draft.answer(states, Release::Catalogue(safeguards)));
+    let released =
+        |(draft, states): (&Draft, &Vec<State>)| Released(draft.answer(states, Release::Catalogue(safeguards)));
     Ok(Protected {
         answers: answers.clone().map(released).collect(),
         tallies: answers.map(|(draft, states)| tally(draft, states)).collect(),

@@ -71,7 +71,13 @@ pub(crate) fn suppress(
         }
     }
     let proved = outcome.unfixable == 0 && outcome.pinned.is_empty();
-    Ok(Suppressed { states, proved, utility_lost: outcome.utility_lost, rounds: outcome.rounds, narrow: outcome.narrow.len() })
+    Ok(Suppressed {
+        states,
+        proved,
+        utility_lost: outcome.utility_lost,
+        rounds: outcome.rounds,
+        narrow: outcome.narrow.len(),
+    })
 }
 
 /// Groups of an answer are fewer than a million, so that numbers of bundles do not meet.
@@ -97,8 +103,7 @@ impl Cells {
             for (cell, _) in states.iter().enumerate().filter(|(_, state)| **state != State::Absent) {
                 number[offset + cell] = u32::try_from(places.len()).unwrap_or(u32::MAX);
                 places.push((question, cell));
-                let protects =
-                    if layout.event_group(cell).is_some() { Protects::Events } else { Protects::Persons };
+                let protects = if layout.event_group(cell).is_some() { Protects::Events } else { Protects::Persons };
                 infos.push(CellInfo { protects });
             }
         }

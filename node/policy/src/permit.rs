@@ -223,7 +223,9 @@ fn check_size(query: &Query, table: &Table, policy: &Policy) -> Result<(), Probl
 /// nor a coarser form of it.
 fn check_measured(query: &Query) -> Result<(), Problem> {
     let Statistic::Mean { fields } = &query.statistic else { return Ok(()) };
-    let akin = |used: &str| fields.iter().any(|field| field == used || (field.starts_with("age_") && used.starts_with("age_")));
+    let akin = |used: &str| {
+        fields.iter().any(|field| field == used || (field.starts_with("age_") && used.starts_with("age_")))
+    };
     match query.restricted_by().into_iter().find(|used| akin(used)) {
         Some(used) => {
             let detail = format!("`{used}` is what is measured: together they would tell how many have each value");

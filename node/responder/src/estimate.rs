@@ -66,7 +66,7 @@ impl Responder {
                 let plan = PrivatePlan::of(&query, terms, &greatest).map_err(|_| no_plan())?;
                 let budget = self.budget(&query, terms).await?;
                 let (private, way) = (Some(plan.statement()), "differentially_private".to_owned());
-                Ok(Estimate { way, private, budget: Some(budget), ..estimate })
+                Ok(Estimate { way, private, budget: Some(budget), threshold: 0, ..estimate })
             }
         }
     }

@@ -6,8 +6,8 @@ use actix_web::{App, HttpServer, dev::ServerHandle, rt::net::TcpStream, web};
 use anyhow::{Context, bail};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use chrono::TimeDelta;
-use node_domain::{clock::Clock, dictionary::Dictionary};
 use node_disclosure::differential::mechanism::OpenDp;
+use node_domain::{clock::Clock, dictionary::Dictionary};
 use node_requester::{
     peer::Peers,
     study::{Pseudonym, Requester, Timing},

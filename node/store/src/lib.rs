@@ -101,8 +101,6 @@ fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {
 
 #[cfg(test)]
 mod tests {
-    use node_domain::digest::Digest;
-
     use super::*;
     use crate::{answers::Precedent, support::handover};
 

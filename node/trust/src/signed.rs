@@ -104,12 +104,7 @@ impl Verified {
 ///
 /// # Errors
 /// Where it has no canonical form, for instance because a number is not finite.
-pub fn sign<T: Outgoing>(
-    statement: &T,
-    kind: Kind,
-    node: &NodeId,
-    key: &SigningKey,
-) -> Result<Signed, CanonicalError> {
+pub fn sign<T: Outgoing>(statement: &T, kind: Kind, node: &NodeId, key: &SigningKey) -> Result<Signed, CanonicalError> {
     let header = Header { alg: "EdDSA".to_owned(), kid: node.clone(), typ: kind.header().to_owned() };
     let encode = |bytes: Vec<u8>| URL_SAFE_NO_PAD.encode(bytes);
     let content = format!("{}.{}", encode(canonical::bytes(&header)?), encode(canonical::bytes(statement)?));
@@ -195,11 +190,7 @@ fn open<'r>(compact: &str, roster: &'r Roster) -> Result<(&'r Member, Verified),
     Ok((member, Verified { statement }))
 }
 
-fn open_as<'r, T: DeserializeOwned>(
-    compact: &str,
-    kind: Kind,
-    roster: &'r Roster,
-) -> Result<(&'r Member, T), Problem> {
+fn open_as<'r, T: DeserializeOwned>(compact: &str, kind: Kind, roster: &'r Roster) -> Result<(&'r Member, T), Problem> {
     let invalid = |what: &str| ProblemKind::AnswerInvalid.because(what);
     if compact.len() > MAX_SIGNED {
         return Err(invalid("it is longer than any answer"));

@@ -12,10 +12,12 @@ use super::{Least, Linked, Protects, bounds::State, field::SplitMix64, number};
 
 /// Patterns of a cell, and patterns with the same shown cells, that are looked at.
 const MATES: usize = 256;
-/// Patterns between which pairs of moves are looked for.
-const CORNERS: usize = 400;
-/// Patterns of other cells that are tried as the other end of a move, for each cell.
-const CANDIDATES: usize = 1_000;
+/// Patterns that are tried as the other end of a move, for each pattern of a cell.
+const CANDIDATES: usize = 120;
+/// Patterns whose units are tried as the second of two that move.
+const SECONDS: usize = 800;
+/// Patterns of a cell whose moves are tried.
+const OWN: usize = 4;
 
 /// What is known of all cells and patterns under some states.
 pub(crate) struct Worlds<'a> {
@@ -25,13 +27,15 @@ pub(crate) struct Worlds<'a> {
     values: Vec<u64>,
     /// Patterns of each cell that is asked about.
     patterns: HashMap<u32, Vec<u32>>,
-    /// A key of the shown cells of each pattern, and the patterns with the keys that matter.
+    /// A key of the shown cells of each pattern, and the patterns by their key.
     keys: Vec<u64>,
     mates: HashMap<u64, Vec<u32>>,
     cells: Vec<&'a [u32]>,
     units: Vec<u64>,
-    /// Moves between patterns that lie in hidden cells, by the difference of their keys.
-    moves: HashMap<u64, Vec<(u32, u32)>>,
+    /// Patterns that are tried as the other end of a move: those in hidden cells first.
+    candidates: Vec<u32>,
+    /// Patterns with units that are tried as the second of two that move.
+    seconds: Vec<u32>,
 }
 
 impl<'a> Worlds<'a> {
@@ -48,31 +52,38 @@ impl<'a> Worlds<'a> {
             let key = cells.iter().fold(0_u64, |key, cell| key.wrapping_add(key_of[*cell as usize]));
             for cell in cells.iter().filter(|cell| wanted.contains(cell)) {
                 patterns.entry(*cell).or_default().push(number(pattern));
-                mates.entry(key).or_default();
             }
+            mates.entry(key).or_default().push(number(pattern));
             keys.push(key);
             cells_of.push(cells);
             units_of.push(units);
         }
-        for (pattern, key) in keys.iter().enumerate() {
-            if let Some(alike) = mates.get_mut(key) {
-                alike.push(number(pattern));
-            }
-        }
-        let hidden = |cells: &[u32]| cells.iter().any(|cell| states[*cell as usize] != State::Shown);
-        let corners = cells_of.iter().enumerate().filter(|(_, cells)| hidden(cells)).map(|(at, _)| at);
-        let corners: Vec<usize> = corners.collect();
-        let step = corners.len().div_ceil(CORNERS).max(1);
-        let corners: Vec<usize> = corners.into_iter().step_by(step).collect();
-        let mut moves: HashMap<u64, Vec<(u32, u32)>> = HashMap::new();
-        for from in corners.iter().filter(|from| units_of[**from] > 0) {
-            for to in corners.iter().filter(|to| *to != from) {
-                let difference = keys[*to].wrapping_sub(keys[*from]);
-                moves.entry(difference).or_default().push((number(*from), number(*to)));
-            }
-        }
+        // a unit may also come from nowhere, or go there: it was in no shown cell, and nobody knows how many there are
+        mates.entry(0).or_default().push(number(cells_of.len()));
+        keys.push(0);
+        cells_of.push(&[]);
+        units_of.push(u64::MAX);
+        let all = || 0..cells_of.len();
+        let hidden = |at: &usize| cells_of[*at].iter().any(|cell| states[*cell as usize] != State::Shown);
+        let mut candidates = vec![number(cells_of.len() - 1)];
+        candidates.extend(sampled(all().filter(hidden).collect(), CANDIDATES));
+        candidates.extend(sampled(all().filter(|at| !hidden(at)).collect(), CANDIDATES));
+        let mut seconds = vec![number(cells_of.len() - 1)];
+        seconds.extend(sampled(all().filter(|at| units_of[*at] > 0).collect(), SECONDS));
         let values = linked.values();
-        Self { linked, states, least, values, patterns, keys, mates, cells: cells_of, units: units_of, moves }
+        Self {
+            linked,
+            states,
+            least,
+            values,
+            patterns,
+            keys,
+            mates,
+            cells: cells_of,
+            units: units_of,
+            candidates,
+            seconds,
+        }
     }
 
     /// Whether no other number of the cell was found that agrees with all that is shown. A cell in which no pattern lies is not pinned:
@@ -81,22 +92,36 @@ impl<'a> Worlds<'a> {
         let Some(own) = self.patterns.get(&cell) else { return false };
         let alone = own.iter().take(MATES).any(|pattern| {
             let alike = self.mates.get(&self.keys[*pattern as usize]).into_iter().flatten().take(MATES);
-            alike.filter(|mate| !self.lies_in(**mate, cell)).any(|mate| {
-                self.may_move(&[(*pattern, *mate)], &[]) || self.may_move(&[(*mate, *pattern)], &[])
-            })
+            alike
+                .filter(|mate| !self.lies_in(**mate, cell))
+                .any(|mate| self.may_move(&[(*pattern, *mate)], &[]) || self.may_move(&[(*mate, *pattern)], &[]))
         });
         !alone && !self.has_rectangle(cell, own)
     }
 
     /// Whether two moves that make up for each other change the cell.
     fn has_rectangle(&self, cell: u32, own: &[u32]) -> bool {
-        let outside = self.moves.values().flatten().filter(|(from, to)| self.lies_in(*from, cell) != self.lies_in(*to, cell));
-        let of_cell = outside.filter(|(from, to)| own.contains(from) || own.contains(to));
-        of_cell.take(CANDIDATES).any(|first| {
-            let difference = self.keys[first.1 as usize].wrapping_sub(self.keys[first.0 as usize]);
-            let second = self.moves.get(&difference.wrapping_neg()).into_iter().flatten().take(MATES);
-            let changes = |(from, to): &(u32, u32)| i8::from(self.lies_in(*to, cell)) - i8::from(self.lies_in(*from, cell));
-            second.filter(|second| changes(first) + changes(second) != 0).any(|second| self.may_move(&[*first, *second], &[]))
+        own.iter().take(OWN).any(|pattern| {
+            let others = self.candidates.iter().filter(|other| !self.lies_in(**other, cell));
+            others.take(CANDIDATES).any(|other| {
+                self.is_made_up_for(cell, (*pattern, *other)) || self.is_made_up_for(cell, (*other, *pattern))
+            })
+        })
+    }
+
+    /// Whether a second move makes up for this one in all shown cells, and not in the cell.
+    fn is_made_up_for(&self, cell: u32, first: (u32, u32)) -> bool {
+        if self.units[first.0 as usize] == 0 {
+            return false;
+        }
+        let needed = self.keys[first.0 as usize].wrapping_sub(self.keys[first.1 as usize]);
+        let change = |(from, to): (u32, u32)| i8::from(self.lies_in(to, cell)) - i8::from(self.lies_in(from, cell));
+        self.seconds.iter().any(|from| {
+            let arriving = self.mates.get(&self.keys[*from as usize].wrapping_add(needed)).into_iter().flatten();
+            let seconds = arriving.take(OWN).map(|to| (*from, *to)).filter(|second| second.0 != second.1);
+            seconds
+                .filter(|second| change(first) + change(*second) != 0)
+                .any(|second| self.may_move(&[first, second], &[]))
         })
     }
 
@@ -104,14 +129,14 @@ impl<'a> Worlds<'a> {
     /// was found. `cost` says what hiding a cell loses, none where it cannot be hidden.
     pub(crate) fn loosen(&self, cell: u32, cost: impl Fn(u32) -> Option<u64>) -> Option<Vec<u32>> {
         let own = self.patterns.get(&cell)?;
-        let step = (self.cells.len() / CANDIDATES).max(1);
-        let others = (0..self.cells.len()).step_by(step).map(number).filter(|other| !self.lies_in(*other, cell));
-        let others: Vec<u32> = others.collect();
+        let others: Vec<u32> = self.candidates.iter().copied().filter(|other| !self.lies_in(*other, cell)).collect();
         let mut best: Option<(u64, Vec<u32>)> = None;
-        for pattern in own.iter().take(8) {
+        for pattern in own.iter().take(OWN) {
             for other in &others {
                 let apart = self.shown_apart(*pattern, *other);
-                let Some(price) = apart.iter().try_fold(0_u64, |sum, cell| sum.checked_add(cost(*cell)?)) else { continue };
+                let Some(price) = apart.iter().try_fold(0_u64, |sum, cell| sum.checked_add(cost(*cell)?)) else {
+                    continue;
+                };
                 if best.as_ref().is_some_and(|(least, _)| *least <= price) {
                     continue;
                 }
@@ -121,6 +146,18 @@ impl<'a> Worlds<'a> {
             }
         }
         best.map(|(_, apart)| apart)
+    }
+
+    /// The shown cell of least cost that counts a pattern of the cell or one like it.
+    pub(crate) fn beside(&self, cell: u32, cost: impl Fn(u32) -> Option<u64>) -> Option<u32> {
+        let own = self.patterns.get(&cell)?;
+        let around = own.iter().chain(self.candidates.iter());
+        let shown = around.flat_map(|pattern| self.cells[*pattern as usize]).copied();
+        shown
+            .filter(|shown| self.states[*shown as usize] == State::Shown)
+            .filter_map(|shown| Some((cost(shown)?, shown)))
+            .min()
+            .map(|(_, shown)| shown)
     }
 
     fn lies_in(&self, pattern: u32, cell: u32) -> bool {
@@ -170,6 +207,12 @@ impl<'a> Worlds<'a> {
     }
 }
 
+/// At most about `most` of the places, evenly.
+fn sampled(places: Vec<usize>, most: usize) -> Vec<u32> {
+    let step = places.len().div_ceil(most).max(1);
+    places.into_iter().step_by(step).map(number).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,7 +239,7 @@ mod tests {
         assert_eq!(pinned(&halves(4, 3), hidden), [0_u32; 0], "seven may be three and four");
         assert_eq!(pinned(&halves(0, 1), hidden), [0_u32; 0]);
         let beside = [State::Shown, State::Primary, State::Complementary];
-        assert_eq!(pinned(&halves(0, 5), beside), [1], "five is the least of the other");
+        assert_eq!(pinned(&halves(0, 5), beside), [1, 2], "five is the least of the other");
         assert_eq!(pinned(&halves(0, 6), beside), [0_u32; 0]);
     }
 
@@ -226,5 +269,8 @@ mod tests {
         let states = [State::Shown, State::Shown];
         let worlds = Worlds::new(&linked, &states, LEAST, &[1]);
         assert_eq!(worlds.loosen(1, |_| Some(7)), None, "cell 1 itself is one unit apart and below the least number");
+        let states = [State::Complementary, State::Primary];
+        let worlds = Worlds::new(&linked, &states, LEAST, &[1]);
+        assert!(!worlds.is_pinned(1), "nobody knows how many there are");
     }
 }

@@ -17,7 +17,7 @@ use super::{
 /// Sets found in one pass of the audit.
 const PER_PASS: usize = 48;
 /// Rounds of hiding so that no cell is pinned.
-const LOOSENING: usize = 8;
+const LOOSENING: usize = 60;
 /// Patterns times attempts to give a cell back.
 const GIVE_BACK: usize = 50_000;
 
@@ -212,7 +212,11 @@ impl<'a> Choice<'a> {
             let pinned: Vec<u32> = primary.into_iter().filter(|cell| worlds.is_pinned(*cell)).collect();
             let mut hidden = Vec::new();
             for cell in &pinned {
-                hidden.extend(worlds.loosen(*cell, |shown| self.cost(shown)).unwrap_or_default());
+                match worlds.loosen(*cell, |shown| self.cost(shown)) {
+                    Some(apart) => hidden.extend(apart),
+                    // where no single move is near, less is shown around it
+                    None => hidden.extend(worlds.beside(*cell, |shown| self.cost(shown))),
+                }
             }
             if hidden.is_empty() {
                 return pinned;
@@ -253,7 +257,7 @@ impl<'a> Choice<'a> {
             groups.push((self.group_cost(&group), group));
         }
         groups.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
-        let tries = (GIVE_BACK / self.linked.pattern_count().max(1)).clamp(1, 64);
+        let tries = (GIVE_BACK / self.linked.pattern_count().max(1)).clamp(1, 12);
         for (_, group) in groups.into_iter().take(tries) {
             self.rounds += 1;
             group.iter().for_each(|cell| self.hidden[*cell as usize] = false);
@@ -353,7 +357,6 @@ impl<'a> Choice<'a> {
         }
         newly
     }
-
 }
 
 #[cfg(test)]

@@ -60,15 +60,19 @@ pub(crate) fn sums<'g>(countries: &[Vec<(&'g GroupKey, Cell)>]) -> BTreeMap<&'g 
 
 /// Pools counts, with each group's share where every number behind it is exact.
 pub(crate) fn pool(countries: &[Vec<(&GroupKey, Cell)>]) -> Pooled {
-    let sums = sums(countries);
-    let total = sums.values().try_fold(0_u64, |total, sum| total.checked_add(sum.cell().exact()?));
+    let mut groups: BTreeMap<&GroupKey, Vec<Cell>> = BTreeMap::new();
+    for (group, cell) in countries.iter().flatten() {
+        groups.entry(group).or_default().push(*cell);
+    }
+    let sums: BTreeMap<&GroupKey, Cell> =
+        groups.into_iter().map(|(group, cells)| (group, sum(cells.into_iter()))).collect();
+    let total = sums.values().try_fold(0_u64, |total, sum| total.checked_add(sum.exact()?));
     let cells = sums
         .iter()
         .map(|(group, sum)| PooledCount {
             group: (*group).clone(),
-            persons: sum.cell(),
+            persons: *sum,
             share: sum
-                .cell()
                 .exact()
                 .zip(total)
                 .filter(|_| sums.len() > 1)

@@ -56,7 +56,8 @@ impl Judge for TruthJudge {
             _ => Vec::new(),
         };
         let draft = Draft::of(Counted { query, groups, lower_edges, sealed });
-        let question = Question { snapshot: &published.snapshot, permitted: &permitted, boundaries: draft.boundaries() };
+        let question =
+            Question { snapshot: &published.snapshot, permitted: &permitted, boundaries: draft.boundaries() };
         let patterns = membership(&[question], &[]).ok()?;
         let mut answer = release_exact(&draft, Vec::new(), patterns, &Work::default()).ok()?.get().clone();
         show_zeros(&mut answer);

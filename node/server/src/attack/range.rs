@@ -191,8 +191,7 @@ impl Range {
     async fn send(&mut self, account: Account, study: StudyId, query: &Query) -> Result<Answer, Problem> {
         let not_running = || ProblemKind::Internal.because("the range does not run");
         let [target, attacker] = self.running.as_ref().ok_or_else(not_running)?;
-        let asker =
-            Asker { subject: format!("researcher-{}", account.researcher), role: "researcher".to_owned() };
+        let asker = Asker { subject: format!("researcher-{}", account.researcher), role: "researcher".to_owned() };
         let (peer, own): (NodeId, NodeId) = (named(TARGET)?, named(ATTACKER)?);
         let first = attacker.requester.ask_directly(asker.clone(), study.clone(), query, &peer).await;
         match first {
@@ -236,7 +235,8 @@ impl Target for Range {
     }
 
     async fn ask_again(&mut self, account: Account, query: &Query) -> Result<Answer, Problem> {
-        let study = self.last.get(&account).cloned().ok_or_else(|| ProblemKind::Internal.because("nothing was asked"))?;
+        let study =
+            self.last.get(&account).cloned().ok_or_else(|| ProblemKind::Internal.because("nothing was asked"))?;
         self.send(account, study, query).await
     }
 

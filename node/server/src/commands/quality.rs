@@ -99,8 +99,10 @@ fn survival_compared(cases: &Cases<'_>, country: &str) -> anyhow::Result<Vec<Com
         for end in first.filter_map(|case| case.facts.overall) {
             *ended.entry((end.days, u8::from(end.event != "censored"))).or_default() += 1;
         }
-        let times: Vec<TimeCount> =
-            ended.into_iter().map(|((day, cause), persons)| TimeCount { group: 0, day, cause, persons, key_sum: 0 }).collect();
+        let times: Vec<TimeCount> = ended
+            .into_iter()
+            .map(|((day, cause), persons)| TimeCount { group: 0, day, cause, persons, key_sum: 0 })
+            .collect();
         let table = survival::share(&times, &[60]);
         let reached = table.last().is_some_and(|interval| interval.to_month == 60 && interval.at_risk_at_end > 0);
         reached.then(|| survival::curve(&table).last().map(|point| 100.0 * point.survival)).flatten()

@@ -82,7 +82,12 @@ async fn what_is_held_counts_and_what_was_refused_does_not() {
         let last = store.last_release(&question, EXACT, &Digest::of(b"new")).await.unwrap();
         let asked = store.asked_since(chrono::DateTime::UNIX_EPOCH, &question, EXACT).await.unwrap();
         let exact = store.exact_released().await.unwrap().len();
-        (exact, store.different_questions_since(chrono::DateTime::UNIX_EPOCH, EXACT).await.unwrap(), asked, last.is_some())
+        (
+            exact,
+            store.different_questions_since(chrono::DateTime::UNIX_EPOCH, EXACT).await.unwrap(),
+            asked,
+            last.is_some(),
+        )
     };
     assert_eq!(count().await, (1, 1, true, true));
     store.review(&peer(), &held.study, false, "eva", "too fine", now()).await.unwrap();
