@@ -222,7 +222,14 @@ fn released() -> Released<Answer> {
     let permitted = permit_audit(query(r#""stage""#, survival, ""), &policy, &dictionary).unwrap();
     let draft = draft(&snapshot, &permitted);
     let question = Question { snapshot: &snapshot, permitted: &permitted, boundaries: draft.boundaries() };
-    release_exact(&draft, Vec::new(), membership(&[question], &[]).unwrap(), &Work::default()).unwrap()
+    release_exact(
+        &draft,
+        permitted.conditions().safeguards,
+        Vec::new(),
+        membership(&[question], &[]).unwrap(),
+        &Work::default(),
+    )
+    .unwrap()
 }
 
 /// A catalogue of 45 indicators over cases: each field by itself, and by sex.

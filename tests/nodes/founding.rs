@@ -32,8 +32,7 @@ async fn the_founding_figures_come_back_exactly() {
     let registry = founding(&Plan::new(2026, beginning().date_naive()));
     write::to_folder(&registry, &files.path().join("mx")).unwrap();
     let data = Some(files.path().to_owned());
-    let federation =
-        Federation::start(Nodes { nodes: &["mx"], data, policy: policy(5, 3, 10).unwrap() }).await.unwrap();
+    let federation = Federation::start(Nodes { nodes: &["mx"], data, policy: policy(1, 1, 1).unwrap() }).await.unwrap();
 
     assert_eq!(count(&federation, "cases", "").await, 20_473, "patients");
     let children = count(&federation, "cases", r#"{"field":"age_years","between":[0,17]}"#).await;

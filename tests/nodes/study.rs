@@ -82,7 +82,7 @@ async fn after_the_deadline_nobody_is_asked_any_more() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_policy_refuses_is_refused_by_name_and_audited() {
     let federation = four().await;
-    let query = COUNT.replace("\"table\"", "\"project\":\"xx-1\",\"table\"");
+    let query = COUNT.replace("\"table\"", "\"project\":\"xx-1\",\"by\":[\"stage\"],\"table\"");
     let study = federation.ask(&query).await.unwrap();
     for node in &study.nodes {
         assert_eq!(node.status, Status::Refused);

@@ -63,12 +63,13 @@ pub enum CatalogueError {
     Public(#[from] ExactRefusal),
 }
 
-/// A catalogue whose numbers are out and cannot be taken back: of the snapshot before, or of the same one under another policy.
+/// Released numbers that are out and cannot be taken back: a catalogue of an earlier snapshot, one of the same snapshot under another
+/// policy, or exact answers to queries of an asker's making.
 #[derive(Clone)]
 pub struct Former {
     /// That snapshot.
     pub snapshot: Arc<Snapshot>,
-    /// Its released indicators.
+    /// What was released on it.
     pub entries: Vec<CatalogueEntry>,
 }
 
@@ -76,17 +77,20 @@ pub struct Former {
 pub type Shelved<'s> = dyn Fn(Digest) -> Option<Arc<Snapshot>> + 's;
 
 /// A catalogue with what its protection cost, as it is stored with its snapshot.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Made {
     /// The released indicators.
     pub entries: Vec<CatalogueEntry>,
     /// What became of their cells.
     pub report: Report,
+    /// Catalogues of the same snapshot that were in force before, under other policies: their numbers are out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Vec<CatalogueEntry>>,
 }
 
 /// What became of the cells of a catalogue: shown to the steward before it is put in force.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// By indicator.
     pub indicators: Vec<Line>,
@@ -162,7 +166,7 @@ pub fn compute(
     });
     let utility_lost = if lost.is_empty() { 0.0 } else { lost.iter().sum::<f64>() / lost.len() as f64 };
     let report = Report { indicators: lines.collect(), utility_lost, rounds, narrow };
-    Ok(Made { entries, report })
+    Ok(Made { entries, report, earlier: Vec::new() })
 }
 
 /// The indicators about one kind of unit.

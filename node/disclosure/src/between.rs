@@ -6,7 +6,10 @@
 use std::collections::BTreeSet;
 
 use node_domain::digest::Digest;
-use node_protocol::answer::{Answer, CountCell, GroupKey, HistogramGroup, MeanGroup, SurvivalGroup};
+use node_protocol::{
+    answer::{Answer, CountCell, GroupKey, HistogramGroup, MeanGroup, SurvivalGroup},
+    cell::Cell,
+};
 
 /// An answer that was released to the same query on another snapshot.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +56,7 @@ pub(crate) fn kept(
 ) -> Vec<Option<Kept>> {
     let few = |at: usize| changed.is_none_or(|changed| changed[at] < u64::from(least));
     let pick = |(at, key): (usize, &GroupKey)| {
-        few(at).then(|| of_group(earlier.answer, key)).flatten().and_then(|kept| kept.from(earlier))
+        few(at).then(|| of_group(earlier.answer, key)).flatten().and_then(|kept| kept.from(earlier, least))
     };
     groups.iter().enumerate().map(pick).collect()
 }
@@ -71,12 +74,15 @@ fn of_group(answer: &Answer, key: &GroupKey) -> Option<Kept> {
 
 impl Kept {
     /// The same marked with where it is from; none if it shows no number, or is from elsewhere than the changes were counted from.
-    fn from(mut self, earlier: &Earlier<'_>) -> Option<Self> {
+    fn from(mut self, earlier: &Earlier<'_>, least: u32) -> Option<Self> {
+        // a number that was told under a smaller threshold is not told on
+        let enough = |cell: &Cell| cell.shown().is_none_or(|n| n >= u64::from(least));
+        let all = |cells: &[Cell]| cells.iter().any(|cell| cell.shown().is_some()) && cells.iter().all(enough);
         let shown = match &self {
-            Self::Count(cell) => cell.persons.shown().is_some(),
-            Self::Histogram(group) => group.bins.iter().chain([&group.missing]).any(|bin| bin.shown().is_some()),
-            Self::Mean(group) => group.values.iter().any(|value| value.persons.shown().is_some()),
-            Self::Survival(group) => group.persons.shown().is_some(),
+            Self::Count(cell) => all(&[cell.persons]),
+            Self::Histogram(group) => all(&[group.bins.as_slice(), &[group.missing]].concat()),
+            Self::Mean(group) => all(&group.values.iter().map(|value| value.persons).collect::<Vec<_>>()),
+            Self::Survival(group) => all(&[group.persons, group.missing]),
         };
         let as_of = match &mut self {
             Self::Count(cell) => &mut cell.as_of,
@@ -120,7 +126,6 @@ pub(crate) fn keep(
 mod tests {
     use node_protocol::{
         answer::CountAnswer,
-        cell::Cell,
         release::{Release, Safeguards},
     };
 

@@ -1,5 +1,6 @@
 //! An exact answer before it is audited: what each cell would show, and why a cell may not be shown.
 
+use node_domain::dictionary::Unit;
 use node_protocol::{
     answer::{
         Answer, Boundaries, CountAnswer, CountCell, Cut, GroupKey, HistogramAnswer, HistogramGroup, MeanAnswer,
@@ -189,16 +190,13 @@ impl Draft {
     }
 
     fn count(&self, states: &[State]) -> Vec<CountCell> {
-        let of_all = self.groups.len() == 1 && matches!(self.conditions.way, node_protocol::release::Way::Catalogue);
         let cells = self.groups.iter().zip(&self.table.groups).zip(states);
         cells
             .map(|((group, total), state)| {
                 let persons = self.cell(total.persons, *state);
-                // the difference counts persons with several tumours: a cell of its own, which only one indicator can show
-                let several = total.rows - total.persons;
-                let k = u64::from(self.conditions.safeguards.persons);
-                let shown = of_all && *state == State::Shown && several >= k.max(1);
-                let cases = shown.then_some(Cell::Exact { n: total.rows });
+                // rows beside persons would tell how many have several: a small cell that no table protects
+                let public = self.conditions.unit == Unit::None;
+                let cases = (public && total.rows > total.persons).then_some(Cell::Exact { n: total.rows });
                 CountCell { group: group.clone(), persons, cases, as_of: None }
             })
             .collect()
@@ -228,14 +226,17 @@ impl Draft {
 
     fn mean(&self, sum: &Sum, state: State) -> MeanValue {
         let persons = self.cell(sum.persons, state);
-        let dominated = dominates(sum, self.conditions.dominance);
-        let shown = state == State::Shown && !dominated;
+        let withheld = dominates(sum, self.conditions.dominance) || too_small(sum, self.conditions.safeguards);
+        let shown = state == State::Shown && !withheld;
+        // of persons, rows beside them would tell how many have several; and squares beside a sum how many have each value
+        let rows = if self.conditions.unit == Unit::Person { sum.persons } else { sum.rows };
+        let squares = (self.conditions.unit != Unit::Person).then_some(sum.sum_of_squares as f64);
         MeanValue {
             persons,
-            rows: if shown { Cell::Exact { n: sum.rows } } else { persons_or_none(persons) },
+            rows: if shown { Cell::Exact { n: rows } } else { persons_or_none(persons) },
             sum: shown.then_some(sum.sum),
-            sum_of_squares: shown.then_some(sum.sum_of_squares as f64),
-            withheld: (state == State::Shown && dominated).then_some(Withheld::Dominance),
+            sum_of_squares: squares.filter(|_| shown),
+            withheld: (state == State::Shown && withheld).then_some(Withheld::Dominance),
         }
     }
 
@@ -300,6 +301,11 @@ fn persons_or_none(persons: Cell) -> Cell {
     }
 }
 
+/// Whether a sum is so small that fewer units than the threshold may have made it, or that nobody did.
+pub(crate) fn too_small(sum: &Sum, safeguards: Safeguards) -> bool {
+    sum.sum < u64::from(safeguards.persons)
+}
+
 /// Whether one or two contributors make up too much of a sum: the dominance rule with one contributor and the p % rule
 /// (Hundepool et al. 2012, section 4.2.2).
 pub(crate) fn dominates(sum: &Sum, rules: Dominance) -> bool {
@@ -336,7 +342,7 @@ mod tests {
 
     fn conditions() -> Conditions {
         let dominance = Dominance { largest_percent: 80, p_percent: 10 };
-        Conditions { safeguards: SAFEGUARDS, dominance, way: Way::Exact }
+        Conditions { safeguards: SAFEGUARDS, dominance, unit: Unit::Person, way: Way::Exact }
     }
 
     fn draft(statistic: Statistic, table: FrequencyTable) -> Draft {
@@ -413,7 +419,8 @@ mod tests {
             assert_eq!(value.withheld, Some(Withheld::Dominance));
             assert_eq!(value.rows, Cell::Refused { reason: Withheld::Dominance });
         }
-        assert_eq!(shown(&[0, 0, 0, 0, 0]).sum, Some(0), "nobody contributes");
+        assert_eq!(shown(&[0, 0, 0, 0, 0]).sum, None, "that nobody contributes is not told");
+        assert_eq!(shown(&[1, 1, 1, 0, 0]).sum, None, "nor that fewer than the threshold do");
         let few = shown(&[10, 11, 12, 13]);
         assert_eq!((few.persons, few.sum), (Cell::Banded { low: 0, high: 4 }, None));
     }

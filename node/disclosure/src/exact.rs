@@ -2,7 +2,7 @@
 
 use node_protocol::{
     answer::Answer,
-    release::{Release, Way},
+    release::{Release, Safeguards, Way},
 };
 
 use crate::{
@@ -30,16 +30,17 @@ pub enum ExactRefusal {
 }
 
 /// Releases an exact answer such that, with the cells of all `known` answers, no hidden cell and no set of fewer persons than the
-/// threshold is determined, and every hidden cell may still hold anything below the threshold. Cells of the answer are hidden where
-/// that takes it; where even that does not suffice the answer is refused.
+/// threshold is determined, and no hidden cell is pinned to one number. Cells of the answer are hidden where that takes it; where even
+/// that does not suffice the answer is refused.
 ///
 /// The questions of `membership` are the known answers in order, then the draft. `known` are their layouts and states, as
-/// [`crate::layout::states_of`] tells them.
+/// [`crate::layout::states_of`] tells them. `base` are the node's own thresholds: those of the tier only hide more.
 ///
 /// # Errors
 /// [`ExactRefusal`]; the same for every disclosure.
 pub fn release_exact(
     draft: &Draft,
+    base: Safeguards,
     known: Vec<(Layout, Vec<State>)>,
     membership: Confidential<Membership>,
     work: &Work,
@@ -51,7 +52,7 @@ pub fn release_exact(
     let (membership, _) = membership.open();
     let first = known.len();
     let known = known.into_iter().map(|(_, states)| states).collect();
-    let suppressed = suppress(&membership, known, std::slice::from_ref(draft), conditions.safeguards, work);
+    let suppressed = suppress(&membership, known, std::slice::from_ref(draft), base, work);
     let suppressed = suppressed.map_err(|_| ExactRefusal::TooLarge)?;
     if !suppressed.proved {
         return Err(ExactRefusal::Discloses);
@@ -59,14 +60,14 @@ pub fn release_exact(
     Ok(Released(draft.answer(&suppressed.states[first], Release::ExactAdHoc(conditions.safeguards))))
 }
 
-/// An answer that was released exactly before on the same snapshot, released again as it was.
+/// An answer that was released before on the same snapshot, exactly or with noise, released again as it was.
 ///
 /// # Errors
-/// [`ExactRefusal::OtherWay`] where it was not released exactly.
+/// [`ExactRefusal::OtherWay`] where it was released in another way.
 pub fn again(answer: Answer) -> Result<Released<Answer>, ExactRefusal> {
     match answer.release() {
-        Release::ExactAdHoc(_) => Ok(Released(answer)),
-        _ => Err(ExactRefusal::OtherWay),
+        Release::ExactAdHoc(_) | Release::Perturbed { .. } => Ok(Released(answer)),
+        Release::Catalogue(_) | Release::DifferentiallyPrivate { .. } => Err(ExactRefusal::OtherWay),
     }
 }
 

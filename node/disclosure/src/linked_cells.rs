@@ -17,7 +17,7 @@ use crate::{
 pub(crate) struct Suppressed {
     /// States of the cells of every question, as they leave.
     pub(crate) states: Vec<Vec<State>>,
-    /// Whether nothing hidden follows, and no hidden cell is pinned to one number.
+    /// Whether, beyond what followed before, nothing hidden follows and no hidden cell is pinned to one number.
     pub(crate) proved: bool,
     /// Share of the persons in cells that are large enough, but hidden.
     pub(crate) utility_lost: f64,
@@ -70,7 +70,8 @@ pub(crate) fn suppress(
             states[question][cell] = State::Complementary;
         }
     }
-    let proved = outcome.unfixable == 0 && outcome.pinned.is_empty();
+    // what follows from earlier releases alone is past
+    let proved = outcome.pinned.is_empty();
     Ok(Suppressed {
         states,
         proved,

@@ -17,7 +17,7 @@ use node_statistics::{
 
 use crate::{
     coarsening,
-    draft::dominates,
+    draft::{dominates, too_small},
     perturbation::{
         Perturbation, Shown,
         life_table::{ExactInterval, PerturbedInterval},
@@ -87,15 +87,13 @@ fn mean(perturbation: &Perturbation, sum: &Sum, field: &str, conditions: Conditi
     let persons = count(perturbation, sum.persons, sum.key_sum);
     let hidden = |withheld| MeanValue { persons, rows: persons, sum: None, sum_of_squares: None, withheld };
     let Some(shown) = persons.shown() else { return hidden(None) };
-    if dominates(sum, conditions.dominance) {
+    if dominates(sum, conditions.dominance) || too_small(sum, conditions.safeguards) {
         return hidden(Some(Withheld::Dominance));
     }
-    // rows and sum grow as the number of persons does, so that their quotients tell nothing more
-    let rows = (sum.rows as f64 * shown as f64 / sum.persons as f64).round() as u64;
     // every field has noise of its own, or who knows one sum would know the noise of the others
     let key = sum.key_sum.wrapping_add(of_field(field));
     let noisy = perturbation.sum(sum.persons, shown, sum.sum, sum.largest, key);
-    MeanValue { persons, rows: Cell::Perturbed { n: rows }, sum: Some(noisy), sum_of_squares: None, withheld: None }
+    MeanValue { persons, rows: persons, sum: Some(noisy), sum_of_squares: None, withheld: None }
 }
 
 fn of_field(field: &str) -> u64 {

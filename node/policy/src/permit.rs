@@ -147,6 +147,7 @@ pub fn permit<'d>(
     let conditions = Conditions {
         safeguards: policy.for_unit(tier.safeguards, table.unit_of_privacy),
         dominance: policy.dominance(),
+        unit: table.unit_of_privacy,
         way: tier.way,
     };
     let held = review.as_deref().map(|class| format!("; waits for a steward: {class}")).unwrap_or_default();
@@ -283,7 +284,7 @@ fn own<'d>(
     query.check_shape()?;
     let table = query.check_against(dictionary)?;
     let safeguards = policy.for_unit(policy.project_safeguards(), table.unit_of_privacy);
-    let conditions = Conditions { safeguards, dominance: policy.dominance(), way };
+    let conditions = Conditions { safeguards, dominance: policy.dominance(), unit: table.unit_of_privacy, way };
     Ok(Permitted { query, table, conditions, review: None, why: why.to_owned() })
 }
 

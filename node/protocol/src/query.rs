@@ -359,6 +359,15 @@ pub fn parse_json<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, Prob
     Ok(value)
 }
 
+/// The same conditions in one order, with values sorted and none twice: other spellings of one question become alike.
+#[must_use]
+pub fn in_order(conditions: &[Condition]) -> Vec<Condition> {
+    let mut ordered: Vec<Condition> = conditions.iter().map(Condition::in_order).collect();
+    ordered.sort_by_cached_key(|condition| serde_json::to_string(condition).unwrap_or_default());
+    ordered.dedup();
+    ordered
+}
+
 fn known<'t>(table: &'t Table, name: &str, place: &str) -> Result<&'t Field, Problem> {
     table.field(name).ok_or_else(|| {
         ProblemKind::QueryInvalid
@@ -369,14 +378,31 @@ fn known<'t>(table: &'t Table, name: &str, place: &str) -> Result<&'t Field, Pro
 /// A whole-number field that may be filtered by: only those may be measured.
 fn measured<'t>(table: &'t Table, name: &str, place: &str) -> Result<&'t Field, Problem> {
     let field = known(table, name, place)?;
-    if !matches!(field.kind, Kind::Integer { .. }) || !field.filterable {
-        let detail = format!("`{name}` is no number that may be measured");
+    // durations and ages; of codes and years a sum would tell how many have each
+    let quantity = matches!(field.unit.as_deref(), Some("d" | "min" | "h")) || name == "age_years";
+    if !matches!(field.kind, Kind::Integer { .. }) || !field.filterable || !quantity {
+        let detail = format!("`{name}` is no quantity that may be measured: durations and ages are");
         return Err(ProblemKind::QueryInvalid.at(place, detail));
     }
     Ok(field)
 }
 
 impl Condition {
+    fn in_order(&self) -> Self {
+        match self {
+            Self::In { field, values } => {
+                let mut values = values.clone();
+                values.sort_by_cached_key(|value| serde_json::to_string(value).unwrap_or_default());
+                values.dedup();
+                Self::In { field: field.clone(), values }
+            }
+            Self::All(inner) => Self::All(in_order(inner)),
+            Self::Any(inner) => Self::Any(in_order(inner)),
+            Self::Not(inner) => Self::Not(Box::new(inner.in_order())),
+            Self::Between { .. } | Self::IsMissing { .. } => self.clone(),
+        }
+    }
+
     /// It and all conditions inside it.
     fn count(&self) -> usize {
         match self {

@@ -1,5 +1,6 @@
 //! Which disclosure rule an answer went through, with its parameters.
 
+use node_domain::dictionary::Unit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,8 @@ pub struct Conditions {
     pub safeguards: Safeguards,
     /// Rules for sums.
     pub dominance: Dominance,
+    /// Whom its cells protect.
+    pub unit: Unit,
     /// How the numbers leave.
     pub way: Way,
 }

@@ -41,7 +41,7 @@ use node_trust::{
 };
 use tokio::sync::{Mutex, Semaphore};
 
-use crate::{catalogue::Catalogue, noise::Noises, quota};
+use crate::{catalogue::Catalogue, noise::Noises, projects::state_on, quota};
 
 /// What is in force at the node: replaced whole when the operator publishes.
 pub struct Published {
@@ -91,6 +91,8 @@ pub struct Responder {
     pub capacity: Semaphore,
     /// Held from the audit of an exact answer until it is in the ledger: two that are safe alone may not be so together.
     pub exact: Mutex<()>,
+    /// The same for answers with noise, from the look at how many there were.
+    pub perturbed: Mutex<()>,
 }
 
 /// A fault of this node while it answers. Its text goes to the log, never to the peer.
@@ -194,7 +196,9 @@ impl Responder {
         let Some(id) = query.project.as_ref().and_then(|name| name.parse().ok()) else { return Ok(None) };
         let stored = self.store.stored_project(&id).await.map_err(Fault::from)?;
         let granted = |state| matches!(state, ProjectState::Approved | ProjectState::Narrowed);
-        Ok(stored.filter(|stored| granted(stored.state)).and_then(|stored| {
+        let closed = self.policy.project.get(&id).is_some_and(|rules| rules.closed);
+        let in_force = stored.filter(|stored| !closed && granted(state_on(stored, self.clock.now())));
+        Ok(in_force.and_then(|stored| {
             let terms = stored.terms?;
             Some(Grant { project: stored.project, terms })
         }))
@@ -208,10 +212,12 @@ impl Responder {
         published: &Arc<Published>,
         now: DateTime<Utc>,
     ) -> Result<String, Problem> {
-        // one exact answer at a time: two that are safe alone may not be so together
+        // two exact answers that are safe alone may not be so together, and two with noise may pass the last place of a quota: one at a
+        // time. An audit takes long, so nobody waits for it.
         let _alone = match permitted.conditions().way {
-            Way::Exact => Some(self.exact.lock().await),
-            _ => None,
+            Way::Exact => Some(self.exact.try_lock().map_err(|_| busy())?),
+            Way::Perturbed => Some(self.perturbed.lock().await),
+            Way::Catalogue | Way::Private(_) => None,
         };
         match self.release(permitted, published).await {
             Ok(outcome) => self.hand(caller, permitted.query(), published, outcome, now).await,
@@ -363,6 +369,7 @@ pub(crate) fn question_hash(query: &Query) -> Result<Digest, Problem> {
     question.project = None;
     question.dictionary = String::new();
     question.by.sort_unstable();
+    question.conditions = node_protocol::query::in_order(&question.conditions);
     Ok(canonical::digest(&question).map_err(Fault::from)?)
 }
 

@@ -16,7 +16,7 @@ use node_protocol::release::Safeguards;
 /// The perturbation of every threshold that was needed so far.
 pub struct Noises {
     key: NoiseKey,
-    solved: Mutex<HashMap<(u32, u32), Arc<Perturbation>>>,
+    solved: Mutex<HashMap<(u32, u32, u32), Arc<Perturbation>>>,
 }
 
 impl Noises {
@@ -31,7 +31,7 @@ impl Noises {
     /// # Errors
     /// Where the policy's noise has no table for them.
     pub fn of(&self, noise: Noise, base: u32, safeguards: Safeguards) -> Result<Arc<Perturbation>, TableError> {
-        let thresholds = (safeguards.persons, safeguards.events);
+        let thresholds = (base, safeguards.persons, safeguards.events);
         let mut solved = self.solved.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = solved.get(&thresholds) {
             return Ok(Arc::clone(known));

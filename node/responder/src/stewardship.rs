@@ -103,7 +103,10 @@ impl Responder {
     }
 
     /// Who of this node's people proposed a project, as the audit tells.
-    async fn proposed_by(&self, id: &ProjectId) -> Result<Option<String>, Problem> {
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn proposed_by(&self, id: &ProjectId) -> Result<Option<String>, Problem> {
         let filter = EntryFilter {
             what: Some("project_proposed".to_owned()),
             project: Some(id.to_string()),

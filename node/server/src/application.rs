@@ -12,7 +12,10 @@ use node_requester::{
     peer::Peers,
     study::{Pseudonym, Requester, Timing},
 };
-use node_responder::{answer::Responder, noise::Noises};
+use node_responder::{
+    answer::{Published, Responder},
+    noise::Noises,
+};
 use node_snapshot::shelf;
 use node_store::{Store, audit::Event};
 use node_trust::{
@@ -95,9 +98,10 @@ impl Application {
         let tls =
             TlsState { identity: Arc::new(ArcSwap::from_pointee(keys.tls()?)), roster, clock: Arc::clone(&clock) };
         let dictionary = Arc::new(Dictionary::built_in()?);
-        let published = Shelf::of(&home, &dictionary).open_current()?;
+        let exact = store.exact_released().await?;
+        let published = Shelf::of(&home, &dictionary, exact).open_current()?;
         let policy_hash = home.policy.hash()?;
-        let shelf = Shelf::of(&home, &dictionary);
+        let shelf = Shelf::of(&home, &dictionary, Vec::new());
         let pseudonym = pseudonym(&keys)?;
         let responder = Arc::new(Responder {
             node: home.config.node.clone(),
@@ -111,6 +115,7 @@ impl Application {
             sampler: Box::new(|| Box::new(OpenDp)),
             pseudonym: Arc::clone(&pseudonym),
             exact: tokio::sync::Mutex::new(()),
+            perturbed: tokio::sync::Mutex::new(()),
             roster: Arc::clone(&tls.roster),
             store: store.clone(),
             clock: Arc::clone(&clock),
@@ -295,10 +300,15 @@ impl Watcher {
         Ok(())
     }
 
+    async fn open_published(&self) -> anyhow::Result<Option<Published>> {
+        let exact = self.responder.store.exact_released().await?;
+        Shelf::of(&self.home, &self.responder.dictionary, exact).open_current()
+    }
+
     async fn take_snapshot(&self) -> anyhow::Result<()> {
         let in_force = self.responder.published.load().as_ref().map(|published| published.snapshot.id);
         if shelf::current(&self.home.snapshots())? != in_force
-            && let Some(published) = Shelf::of(&self.home, &self.responder.dictionary).open_current()?
+            && let Some(published) = self.open_published().await?
         {
             let snapshot = published.snapshot.id;
             self.responder.store.append(self.responder.clock.now(), Event::SnapshotAdopted { snapshot }).await?;

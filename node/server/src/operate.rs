@@ -25,7 +25,7 @@ use node_ingest::{
 use node_policy::role::Role;
 use node_protocol::envelope::CatalogueEntry;
 use node_snapshot::{durable, keeping, manifest::Manifest, shelf};
-use node_store::Store;
+use node_store::{Store, ledger::ExactRelease};
 use node_trust::{
     membership::{Member, MemberStatus, MembershipFile},
     roster::Roster,
@@ -289,13 +289,30 @@ pub fn publish_or_look(home: &Home, by: &str, now: DateTime<Utc>, what: Publish)
     let former = shelf::current(&shelf)?.and_then(|id| Some((id, shelf::manifest(&shelf, id).ok()?)));
     let derived = derivation::derive(&home.data(), &ground.means())?;
     let prepared = shelf::prepare(&shelf, dictionary, derived.provenance, &derived.tables)?;
-    let shelved = Shelf::of(home, &Arc::new(Dictionary::built_in()?));
-    let before = shelved.before_next(prepared.id)?;
-    let made = shelved.make(&Arc::new(prepared.load(dictionary)?), before)?;
+    let shelved = Shelf::of(home, &Arc::new(Dictionary::built_in()?), exact_answers(home)?);
+    let made = shelved.make(&Arc::new(prepared.load(dictionary)?))?;
     let (id, manifest) = (prepared.id, prepared.manifest.clone());
     if what == Publish::InForce {
         prepared.enforce(&shelf, dictionary, &serde_json::to_vec(&made)?)?;
         keeping::note_published(&shelf, id, now, by)?;
     }
     Ok(Publication { id, manifest, catalogue: made.entries, report: made.report, former })
+}
+
+/// The exact answers that the node's ledger knows. Publishing is no asynchronous work, so a thread of its own reads them.
+fn exact_answers(home: &Home) -> anyhow::Result<Vec<ExactRelease>> {
+    let path = home.database();
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let read = move || -> anyhow::Result<Vec<ExactRelease>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let store = Store::open(&path).await?;
+            let exact = store.exact_released().await?;
+            store.close().await;
+            Ok(exact)
+        })
+    };
+    std::thread::spawn(read).join().map_err(|_| anyhow::anyhow!("the ledger could not be read"))?
 }

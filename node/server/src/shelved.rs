@@ -12,30 +12,36 @@ use node_policy::{permit::permit_indicator, policy::Policy};
 use node_protocol::{envelope::CatalogueEntry, problem::Problem, query::Query, release::Release};
 use node_responder::{answer::Published, catalogue::Catalogue};
 use node_snapshot::{
-    keeping,
+    durable, keeping,
     shelf::{self, Snapshot},
 };
+use node_store::ledger::ExactRelease;
 
 use crate::config::Home;
 
 /// How many former snapshots stay in memory.
-const IN_MEMORY: usize = 2;
+const IN_MEMORY: usize = 3;
+/// How many snapshots that were in force a new catalogue is suppressed together with.
+const LOOK_BACK: usize = 3;
 
 /// A node's shelf of snapshots.
 pub(crate) struct Shelf {
     folder: PathBuf,
     policy: Policy,
     dictionary: Arc<Dictionary>,
+    /// Exact answers that are out.
+    exact: Vec<ExactRelease>,
     opened: Mutex<Vec<Arc<Published>>>,
 }
 
 impl Shelf {
-    /// Of a node's folder.
-    pub(crate) fn of(home: &Home, dictionary: &Arc<Dictionary>) -> Self {
+    /// Of a node's folder, beside the exact answers that its ledger knows.
+    pub(crate) fn of(home: &Home, dictionary: &Arc<Dictionary>, exact: Vec<ExactRelease>) -> Self {
         Self {
             folder: home.snapshots(),
             policy: home.policy.clone(),
             dictionary: Arc::clone(dictionary),
+            exact,
             opened: Mutex::default(),
         }
     }
@@ -47,31 +53,56 @@ impl Shelf {
         let snapshot = Arc::new(snapshot);
         let mut made = read(&catalogue)?;
         if !self.holds(&made)? {
-            // what was shown under the former policy is out: the new catalogue is suppressed together with it
-            made = self.make(&snapshot, before)?;
+            // what was shown under the former policy is out: the new catalogue is suppressed together with it, and kept
+            made = self.make(&snapshot)?;
+            let path = shelf::place(&self.folder, snapshot.id).join(shelf::CATALOGUE);
+            durable::replace(&path, &serde_json::to_vec(&made)?)?;
         }
         let catalogue = Catalogue::of(made.entries)?;
         Ok(Some(Published { snapshot, catalogue, before }))
     }
 
-    /// Makes the catalogue of a snapshot, together with that of the one `before`. Where the same snapshot had one under the same
-    /// policy, it stays: two ways to hide the same numbers would tell both.
-    pub(crate) fn make(&self, snapshot: &Arc<Snapshot>, before: Option<Digest>) -> anyhow::Result<Made> {
-        let mut former = Vec::new();
+    /// Makes the catalogue of a snapshot, together with everything exact that is out: the catalogues of the snapshots that are still on
+    /// the shelf, and the exact answers. Where the same snapshot had one under the same policy, it stays: two ways to hide the same
+    /// numbers would tell both.
+    pub(crate) fn make(&self, snapshot: &Arc<Snapshot>) -> anyhow::Result<Made> {
+        let (mut out, mut earlier) = (Vec::new(), Vec::new());
         let catalogue = std::fs::read(shelf::place(&self.folder, snapshot.id).join(shelf::CATALOGUE));
-        if let Some(made) = catalogue.ok().and_then(|catalogue| read(&catalogue).ok()) {
+        if let Some(made) = catalogue.ok().map(|catalogue| read(&catalogue)).transpose()? {
             if self.holds(&made)? {
                 return Ok(made);
             }
-            former.push(Former { snapshot: Arc::clone(snapshot), entries: made.entries });
+            earlier = made.earlier;
+            earlier.push(made.entries);
+            let former =
+                |entries: &Vec<CatalogueEntry>| Former { snapshot: Arc::clone(snapshot), entries: entries.clone() };
+            out.extend(earlier.iter().map(former));
         }
-        if let Some(before) = before.and_then(|id| self.former(id)) {
-            let entries = before.catalogue.entries().to_vec();
-            former.push(Former { snapshot: Arc::clone(&before.snapshot), entries });
+        // newest first, so that a group keeps the newest of its earlier numbers
+        let published =
+            keeping::list(&self.folder)?.into_iter().filter(|kept| kept.note.is_some() && kept.id != snapshot.id);
+        for kept in published.take(LOOK_BACK) {
+            let former = self.open(kept.id).with_context(|| {
+                format!("{}: what was released on it cannot be looked at; delete it with `alianza snapshot delete` if it is lost", kept.id)
+            })?;
+            let entries = former.catalogue.entries().to_vec();
+            out.push(Former { snapshot: Arc::clone(&former.snapshot), entries });
+        }
+        for release in &self.exact {
+            let counted = if release.snapshot == snapshot.id {
+                Some(Arc::clone(snapshot))
+            } else {
+                self.former(release.snapshot).map(|former| Arc::clone(&former.snapshot))
+            };
+            let Some(counted) = counted else { continue }; // nothing can be counted on a snapshot that is gone
+            let (query, answer) = (release.query.clone(), release.answer.clone());
+            let entry = CatalogueEntry { indicator: "exact answer".to_owned(), version: 0, query, answer };
+            out.push(Former { snapshot: counted, entries: vec![entry] });
         }
         let shelved = |id| self.former(id).map(|former| Arc::clone(&former.snapshot));
-        let indicators = Indicator::all()?;
-        Ok(node_catalogue::compute(&indicators, snapshot, &self.policy, &self.dictionary, &former, &shelved)?)
+        let made =
+            node_catalogue::compute(&Indicator::all()?, snapshot, &self.policy, &self.dictionary, &out, &shelved)?;
+        Ok(Made { earlier, ..made })
     }
 
     /// Whether a stored catalogue is one of these indicators under this policy.
@@ -93,40 +124,35 @@ impl Shelf {
         Ok(published.map(|kept| kept.id).next())
     }
 
-    /// The snapshot whose numbers are out when `next` is published: the one in force, or where that is the same, the one before it.
-    pub(crate) fn before_next(&self, next: Digest) -> anyhow::Result<Option<Digest>> {
-        match shelf::current(&self.folder)? {
-            Some(id) if id != next => Ok(Some(id)),
-            _ => self.before(next),
-        }
-    }
-
     /// A former snapshot with its catalogue; none where it is gone or cannot be read.
     pub(crate) fn former(&self, id: Digest) -> Option<Arc<Published>> {
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = opened.iter().find(|known| known.snapshot.id == id) {
-            return Some(Arc::clone(known));
-        }
-        let open = || -> anyhow::Result<Published> {
-            let (snapshot, catalogue) = shelf::open_one(&self.folder, &self.dictionary, id)?;
-            let catalogue = Catalogue::of(read(&catalogue)?.entries)?;
-            Ok(Published { snapshot: Arc::new(snapshot), catalogue, before: None })
-        };
-        match open() {
-            Ok(published) => {
-                let published = Arc::new(published);
-                opened.insert(0, Arc::clone(&published));
-                opened.truncate(IN_MEMORY);
-                Some(published)
-            }
+        match self.open(id) {
+            Ok(published) => Some(published),
             Err(error) => {
                 tracing::warn!(snapshot.id = %id, error = format!("{error:#}"), "a former snapshot cannot be read");
                 None
             }
         }
     }
+
+    fn open(&self, id: Digest) -> anyhow::Result<Arc<Published>> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = opened.iter().find(|known| known.snapshot.id == id) {
+            return Ok(Arc::clone(known));
+        }
+        let (snapshot, catalogue) = shelf::open_one(&self.folder, &self.dictionary, id)?;
+        let catalogue = Catalogue::of(read(&catalogue)?.entries)?;
+        let published = Arc::new(Published { snapshot: Arc::new(snapshot), catalogue, before: None });
+        opened.insert(0, Arc::clone(&published));
+        opened.truncate(IN_MEMORY);
+        Ok(published)
+    }
 }
 
 fn read(catalogue: &[u8]) -> anyhow::Result<Made> {
+    if catalogue.starts_with(b"[") {
+        // a list was written by versions that had no joint suppression: it is made anew
+        return Ok(Made::default());
+    }
     serde_json::from_slice(catalogue).context("the catalogue is damaged: publish again")
 }

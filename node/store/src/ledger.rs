@@ -197,7 +197,7 @@ impl Store {
         Ok(row.is_some())
     }
 
-    /// The newest answer by a rule to a question on a snapshot; one held for review counts, since it may still leave.
+    /// The newest answer by a rule to a question on a snapshot that left.
     ///
     /// # Errors
     /// Those of the database.
@@ -209,8 +209,7 @@ impl Store {
     ) -> Result<Option<Answer>, StoreError> {
         let row = sqlx::query(
             "SELECT answer FROM released
-             WHERE snapshot = $1 AND question_hash = $2 AND rule = $3 AND state IN ('given', 'held')
-                 AND answer IS NOT NULL
+             WHERE snapshot = $1 AND question_hash = $2 AND rule = $3 AND state = 'given' AND answer IS NOT NULL
              ORDER BY number DESC LIMIT 1",
         )
         .bind(snapshot.to_string())
@@ -221,8 +220,8 @@ impl Store {
         row.map(|row| document(&row, "answer")).transpose()
     }
 
-    /// The newest answer by a rule to a question on another snapshot than `other_than`; one held for review counts, since it may
-    /// still leave.
+    /// The newest answer by a rule to a question on another snapshot than `other_than`. One held for review does not count: its numbers
+    /// are not out.
     ///
     /// # Errors
     /// Those of the database.
@@ -234,8 +233,7 @@ impl Store {
     ) -> Result<Option<(Digest, Answer)>, StoreError> {
         let row = sqlx::query(
             "SELECT snapshot, answer FROM released
-             WHERE question_hash = $1 AND rule = $2 AND snapshot <> $3 AND state IN ('given', 'held')
-                 AND answer IS NOT NULL
+             WHERE question_hash = $1 AND rule = $2 AND snapshot <> $3 AND state = 'given' AND answer IS NOT NULL
              ORDER BY number DESC LIMIT 1",
         )
         .bind(question_hash.to_string())

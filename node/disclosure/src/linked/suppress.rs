@@ -63,7 +63,8 @@ pub struct Protected {
     pub rounds: usize,
     /// Small sets that follow from cells released earlier alone: they are past.
     pub unfixable: usize,
-    /// Primary hidden cells that stay pinned to one number, ascending: too little could be hidden. They must not be published so.
+    /// Primary hidden cells that stay pinned to one number although more could be hidden, ascending: they must not be published so.
+    /// Cells that are pinned by what was released earlier alone are not among them.
     pub pinned: Vec<u32>,
     /// Primary hidden cells of which it is not shown that they may hold any number below the least, ascending: no number in them
     /// follows, but a narrower range might.
@@ -203,8 +204,12 @@ impl<'a> Choice<'a> {
         any
     }
 
-    /// Hides cells until no primary hidden cell is pinned to one number; answers those that stay pinned.
+    /// Hides cells until no primary hidden cell is pinned to one number by cells that could be hidden; answers those for which that did
+    /// not come about. Cells that are pinned when nothing more can be hidden around them are so by what was released earlier: past.
     fn hide_until_loose(&mut self) -> Vec<u32> {
+        if self.least.persons <= 1 {
+            return Vec::new(); // a band of nothing but zero has only one number
+        }
         for _ in 0..LOOSENING {
             self.rounds += 1;
             let (states, primary) = (self.states(), self.primary());
@@ -219,7 +224,7 @@ impl<'a> Choice<'a> {
                 }
             }
             if hidden.is_empty() {
-                return pinned;
+                return Vec::new();
             }
             for cell in hidden {
                 self.hide(cell);

@@ -59,7 +59,11 @@ impl Judge for TruthJudge {
         let question =
             Question { snapshot: &published.snapshot, permitted: &permitted, boundaries: draft.boundaries() };
         let patterns = membership(&[question], &[]).ok()?;
-        let mut answer = release_exact(&draft, Vec::new(), patterns, &Work::default()).ok()?.get().clone();
+        let mut answer =
+            release_exact(&draft, permitted.conditions().safeguards, Vec::new(), patterns, &Work::default())
+                .ok()?
+                .get()
+                .clone();
         show_zeros(&mut answer);
         Some(answer)
     }

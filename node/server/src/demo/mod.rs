@@ -106,7 +106,7 @@ fn indicator() -> anyhow::Result<Query> {
 }
 
 /// The policy of the rehearsal: the file's; the shipped one where only the catalogue is asked; otherwise the shipped one with
-/// exploration opened wide, which only public or invented data allow.
+/// exploration opened wide and nothing too small to be shown, which only public or invented data allow.
 fn policy(path: Option<&Path>, asks_catalogue: bool) -> anyhow::Result<String> {
     if let Some(path) = path {
         return fs::read_to_string(path).with_context(|| path.display().to_string());
@@ -115,6 +115,8 @@ fn policy(path: Option<&Path>, asks_catalogue: bool) -> anyhow::Result<String> {
         return Ok(POLICY.to_owned());
     }
     let mut policy = Policy::parse(POLICY)?;
+    let threshold = &mut policy.threshold;
+    (threshold.persons, threshold.events, threshold.at_risk, threshold.facilities) = (1, 1, 1, 1);
     policy.open_wide(Dictionary::built_in()?.tables().map(|table| table.name.clone()).collect());
     Ok(toml::to_string(&policy)?)
 }

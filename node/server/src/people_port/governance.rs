@@ -21,7 +21,7 @@ use node_requester::{projects::NodeSays, study::Asker};
 use node_responder::{projects::state_on, stewardship::Steward};
 use node_store::{
     StoreError,
-    ledger::{LedgerFilter, LedgerLine},
+    ledger::{LedgerFilter, LedgerLine, LineState},
     projects::StoredProject,
     reviews::{HeldAnswer, HeldState},
 };
@@ -265,6 +265,12 @@ async fn decide(
         }
         "withdraw" => {
             person.0.role.demand(Action::ProposeProject)?;
+            let own = responder.proposed_by(&id).await?.as_deref() == Some(person.0.name.as_str());
+            if !own && !person.0.role.may(Action::DecideProject) {
+                return Err(ProblemKind::RoleForbidden
+                    .because("who proposed a project withdraws it, or a steward")
+                    .into());
+            }
             people.requester.take_back(&id, &person.0.name, &reason).await.map_err(super::refusal)?
         }
         _ => return Err(ProblemKind::NotFound.because("approve, decline, reopen, close or withdraw").into()),
@@ -320,10 +326,22 @@ impl ReviewView {
     }
 }
 
+impl ReviewView {
+    /// Without its numbers for the person who asked, who has not got the answer yet.
+    fn for_reader(mut self, person: &Person, people: &People) -> Self {
+        let own = (people.responder.pseudonym)(&person.0.name, self.project.as_deref());
+        if self.peer == people.responder.node && self.subject == own {
+            self.answer = None;
+        }
+        self
+    }
+}
+
 async fn reviews(person: Person, people: Data<People>) -> Result<HttpResponse, Refusal> {
     person.0.role.demand(Action::ReadReviews)?;
     let held = people.responder.store.held_answers(None::<HeldState>).await.map_err(|error| fault(&error))?;
-    Ok(HttpResponse::Ok().json(held.into_iter().map(ReviewView::of).collect::<Vec<_>>()))
+    let views = held.into_iter().map(|held| ReviewView::of(held).for_reader(&person, &people));
+    Ok(HttpResponse::Ok().json(views.collect::<Vec<_>>()))
 }
 
 fn held_place(peer: &str, study: &str) -> Result<(NodeId, StudyId), Refusal> {
@@ -334,13 +352,18 @@ fn held_place(peer: &str, study: &str) -> Result<(NodeId, StudyId), Refusal> {
 async fn review(person: Person, path: Path<(String, String)>, people: Data<People>) -> Result<HttpResponse, Refusal> {
     person.0.role.demand(Action::ReadReviews)?;
     let (peer, study) = held_place(&path.0, &path.1)?;
-    show_review(&peer, &study, &people).await
+    show_review(&person, &peer, &study, &people).await
 }
 
-async fn show_review(peer: &NodeId, study: &StudyId, people: &People) -> Result<HttpResponse, Refusal> {
+async fn show_review(
+    person: &Person,
+    peer: &NodeId,
+    study: &StudyId,
+    people: &People,
+) -> Result<HttpResponse, Refusal> {
     let held = people.responder.store.held_answer(peer, study).await.map_err(|error| fault(&error))?;
     let held = held.ok_or_else(|| ProblemKind::NotFound.because("no answer to that study waits"))?;
-    Ok(HttpResponse::Ok().json(ReviewView::of(held)))
+    Ok(HttpResponse::Ok().json(ReviewView::of(held).for_reader(person, people)))
 }
 
 /// Body of `POST /api/v1/reviews/{peer}/{study}/{release|refuse|undo}`.
@@ -367,7 +390,7 @@ async fn decide_review(
         "undo" => responder.undo_review(by, &peer, &study, reason).await?,
         _ => return Err(ProblemKind::NotFound.because("release, refuse or undo").into()),
     }
-    show_review(&peer, &study, &people).await
+    show_review(&person, &peer, &study, &people).await
 }
 
 /// `?peer=ar&field=index_cancer&value=RETINOBLASTOMA`
@@ -419,7 +442,12 @@ async fn released(
     person.0.role.demand(Action::ReadLedger)?;
     let filter = filter.map_err(|error| ProblemKind::BodyInvalid.at("query string", error.to_string()))?;
     let (filter, most) = filter.into_inner().into_filter();
-    let lines: Vec<LedgerLine> = people.responder.store.ledger(&filter, most).await.map_err(|error| fault(&error))?;
+    let mut lines: Vec<LedgerLine> =
+        people.responder.store.ledger(&filter, most).await.map_err(|error| fault(&error))?;
+    // what has not left is told in reviews, where four eyes hold
+    for line in lines.iter_mut().filter(|line| line.state != LineState::Given) {
+        line.answer = None;
+    }
     Ok(HttpResponse::Ok().json(lines))
 }
 
