@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 mod abuse;
+#[path = "../attacks/mod.rs"]
+mod attacks;
 mod audit;
 mod crash;
 mod founding;

@@ -59,6 +59,7 @@ pub fn beginning() -> DateTime<Utc> {
 pub fn policy(persons: u32, events: u32, at_risk: u32) -> anyhow::Result<String> {
     let mut policy = Policy::parse(operate::POLICY)?;
     (policy.threshold.persons, policy.threshold.events, policy.threshold.at_risk) = (persons, events, at_risk);
+    policy.threshold.facilities = policy.threshold.facilities.min(persons);
     policy.open_wide(Dictionary::built_in()?.tables().map(|table| table.name.clone()).collect());
     Ok(toml::to_string(&policy)?)
 }

@@ -325,6 +325,9 @@ impl<'a> Choice<'a> {
     }
 
     fn empty_hidden(&self) -> Vec<u32> {
+        if self.least.persons <= 1 {
+            return Vec::new(); // below a least number of one lies zero alone: it is no secret
+        }
         (0..self.hidden.len()).filter(|cell| self.hidden[*cell] && self.values[*cell] == 0).map(number).collect()
     }
 
