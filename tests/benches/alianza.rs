@@ -265,7 +265,7 @@ fn catalogue(criterion: &mut Criterion) {
             report.utility_lost * 100.0
         );
         group.bench_function(format!("45 indicators of {name} cases, made and suppressed"), |b| {
-            b.iter(|| black_box(make()))
+            b.iter(|| black_box(make()));
         });
     }
     group.finish();

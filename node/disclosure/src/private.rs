@@ -73,7 +73,7 @@ impl PrivatePlan {
     /// Standard deviation of the sums, in the fields' unit; none where there are no sums.
     #[must_use]
     pub fn sum_standard_deviation(&self) -> Option<f64> {
-        self.sums.as_ref().map(|plan| plan.standard_deviation())
+        self.sums.as_ref().map(Plan::standard_deviation)
     }
 }
 
