@@ -163,6 +163,7 @@ impl Scale {
     #[must_use]
     pub fn asks(self) -> u64 {
         match self {
+            Self::Brief => 45,
             Self::Quick => 120,
             Self::Thorough => 600,
         }

@@ -69,7 +69,7 @@ async fn test(dir: &Path, arguments: PolicyTestArgs) -> anyhow::Result<Ended> {
         None if own.exists() => (read(&own)?, own.display().to_string()),
         None => (Policy::parse(POLICY)?, "the shipped policy".to_owned()),
     };
-    let scale = if arguments.thorough { Scale::Thorough } else { Scale::Quick };
+    let scale = if arguments.thorough { Scale::Thorough } else { Scale::Brief };
     let findings = attack::run(&policy, scale).await?;
     let recovered: u64 = findings.iter().map(|finding| finding.exact_recoveries).sum();
     if arguments.output.json {
