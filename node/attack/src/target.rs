@@ -152,6 +152,8 @@ impl Projects {
 /// How long each attack may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
+    /// For every change: enough to spend the noise that the shipped policy allows.
+    Brief,
     /// For continuous integration: spends less than a default quota.
     Quick,
     /// Long enough to spend every default quota.

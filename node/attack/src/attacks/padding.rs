@@ -108,7 +108,7 @@ async fn within_row<T: Target>(attacker: &mut Attacker<'_, T>, tier: Tier, known
     let Some(truth) = attacker.truth(&[], &by) else { return };
     let place = usize::from(by[1] == field);
     // one number well attacked says more than three by halves
-    let many = if attacker.scale == Scale::Quick { 1 } else { 3 };
+    let many = if attacker.scale == Scale::Thorough { 3 } else { 1 };
     let targets = attacker.choose(&grid, many);
     let share = attacker.left() / targets.len().max(1) as u64;
     for codes in targets {

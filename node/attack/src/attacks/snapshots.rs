@@ -19,6 +19,7 @@ pub(super) async fn attack<T: Target>(attacker: &mut Attacker<'_, T>) {
     let tiers = attacker.tiers(&NOISY);
     let Some(by) = attacker.pairs().into_iter().next() else { return };
     let many = match attacker.scale {
+        Scale::Brief => 6,
         Scale::Quick => 12,
         Scale::Thorough => 50,
     };
