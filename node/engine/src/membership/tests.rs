@@ -366,7 +366,7 @@ fn a_phantom_is_like_the_first_row_that_its_question_counts() {
         query("cases", &["sex"], Statistic::Count),
         query("cases", &["stage"], survival()),
         query("cases", &[], histogram("age_years")),
-        query("cases", &["sex"], mean(&["morphology"])),
+        query("cases", &["sex"], mean(&["treatment_interval_days"])),
     ]
     .map(|query| kernel::permit(query, &dictionary));
     let open = vec![vec![1]; 20];
