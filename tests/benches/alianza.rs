@@ -208,7 +208,7 @@ fn exchange(criterion: &mut Criterion) {
     runtime.block_on(federation.stop());
 }
 
-fn draft(snapshot: &Snapshot, permitted: &Permitted<'_, Query>) -> Draft {
+fn draft(snapshot: &Snapshot, permitted: &Permitted<Query>) -> Draft {
     let (groups, sealed) = tabulate(snapshot, permitted, Measures::default()).unwrap();
     Draft::of(Counted { query: permitted.query(), groups, lower_edges: Vec::new(), sealed })
 }

@@ -199,7 +199,7 @@ impl<'a, T: Target> Attacker<'a, T> {
     }
 
     pub(crate) fn table(&self) -> Option<&'a Table> {
-        self.dictionary.table(TABLE)
+        self.dictionary.table(TABLE).map(AsRef::as_ref)
     }
 
     /// Whether every tier lets the field be used.

@@ -31,6 +31,7 @@ use node_protocol::{
     envelope::CatalogueEntry,
     problem::Problem,
     query::{Query, Statistic, bins},
+    release::Dominance,
 };
 use node_snapshot::shelf::Snapshot;
 use serde::{Deserialize, Serialize};
@@ -84,6 +85,9 @@ pub struct Made {
     pub entries: Vec<CatalogueEntry>,
     /// What became of their cells.
     pub report: Report,
+    /// The rule for sums that they were released under; thresholds are named in each answer.
+    #[serde(default)]
+    pub dominance: Option<Dominance>,
     /// Catalogues of the same snapshot that were in force before, under other policies: their numbers are out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Vec<CatalogueEntry>>,
@@ -166,24 +170,24 @@ pub fn compute(
     });
     let utility_lost = if lost.is_empty() { 0.0 } else { lost.iter().sum::<f64>() / lost.len() as f64 };
     let report = Report { indicators: lines.collect(), utility_lost, rounds, narrow };
-    Ok(Made { entries, report, earlier: Vec::new() })
+    Ok(Made { entries, report, dominance: Some(policy.dominance()), earlier: Vec::new() })
 }
 
 /// The indicators about one kind of unit.
-struct Group<'d> {
+struct Group {
     /// Their places in the list of all.
     places: Vec<usize>,
-    permits: Vec<Permitted<'d, Query>>,
+    permits: Vec<Permitted<Query>>,
     drafts: Vec<Draft>,
 }
 
-impl<'d> Group<'d> {
+impl Group {
     fn of(
         indicators: &[Indicator],
         unit: Unit,
         snapshot: &Snapshot,
         policy: &Policy,
-        dictionary: &'d Dictionary,
+        dictionary: &Dictionary,
     ) -> Result<Self, CatalogueError> {
         let mut group = Self { places: Vec::new(), permits: Vec::new(), drafts: Vec::new() };
         for (at, indicator) in indicators.iter().enumerate() {
@@ -267,7 +271,7 @@ impl<'d> Group<'d> {
 /// An indicator of the former catalogue.
 struct Out<'f> {
     snapshot: &'f Snapshot,
-    permitted: Permitted<'f, Query>,
+    permitted: Permitted<Query>,
     boundaries: Vec<Vec<u16>>,
     cells: (Layout, Vec<State>),
 }
@@ -276,7 +280,7 @@ impl<'f> Out<'f> {
     fn of(
         former: &'f Former,
         policy: &Policy,
-        dictionary: &'f Dictionary,
+        dictionary: &Dictionary,
         unit: Option<Unit>,
     ) -> Result<Vec<Self>, CatalogueError> {
         let mut out = Vec::new();
@@ -290,7 +294,7 @@ impl<'f> Out<'f> {
         Ok(out)
     }
 
-    fn one(snapshot: &'f Snapshot, permitted: Permitted<'f, Query>, answer: &Answer) -> Self {
+    fn one(snapshot: &'f Snapshot, permitted: Permitted<Query>, answer: &Answer) -> Self {
         Self { snapshot, permitted, boundaries: boundaries_of(answer), cells: states_of(answer) }
     }
 }

@@ -5,7 +5,10 @@
 
 mod raw;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use include_dir::{Dir, include_dir};
 use regex::Regex;
@@ -27,7 +30,7 @@ pub struct Dictionary {
     /// Versions whose queries mean the same here, this one last: changes between them only add.
     pub answers: Vec<String>,
     collections: BTreeMap<String, Table>,
-    tables: BTreeMap<String, Table>,
+    tables: BTreeMap<String, Arc<Table>>,
     /// Names of the collections, referred-to ones first.
     order: Vec<String>,
 }
@@ -276,12 +279,12 @@ impl Dictionary {
 
     /// All analysis tables, by name.
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
-        self.tables.values()
+        self.tables.values().map(Arc::as_ref)
     }
 
     /// An analysis table.
     #[must_use]
-    pub fn table(&self, name: &str) -> Option<&Table> {
+    pub fn table(&self, name: &str) -> Option<&Arc<Table>> {
         self.tables.get(name)
     }
 }

@@ -70,7 +70,7 @@ pub struct Measures {
 /// The table may tell single patients apart; only disclosure control opens it.
 pub fn tabulate(
     snapshot: &Snapshot,
-    permitted: &Permitted<'_, Query>,
+    permitted: &Permitted<Query>,
     measures: Measures,
 ) -> Result<(Vec<GroupKey>, Confidential<FrequencyTable>), TabulateError> {
     let plan = Plan::of(permitted, columns_of(snapshot, permitted)?, measures)?;
@@ -81,7 +81,7 @@ pub fn tabulate(
 /// The columns of the table that a query asks.
 pub(crate) fn columns_of<'s>(
     snapshot: &'s Snapshot,
-    permitted: &Permitted<'_, Query>,
+    permitted: &Permitted<Query>,
 ) -> Result<&'s Columns, TabulateError> {
     let name = &permitted.query().table;
     snapshot.table(name).ok_or_else(|| TabulateError::Table(name.clone()))
@@ -121,7 +121,7 @@ pub(crate) struct Rows {
 
 impl<'c> Plan<'c> {
     pub(crate) fn of(
-        permitted: &Permitted<'_, Query>,
+        permitted: &Permitted<Query>,
         columns: &'c Columns,
         measures: Measures,
     ) -> Result<Self, TabulateError> {

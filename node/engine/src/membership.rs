@@ -30,7 +30,7 @@ pub struct Question<'q> {
     /// The snapshot that it is asked of.
     pub snapshot: &'q Snapshot,
     /// The question.
-    pub permitted: &'q Permitted<'q, Query>,
+    pub permitted: &'q Permitted<Query>,
     /// Of a survival question the canonical boundaries (months, increasing) of each group, none for a hidden curve; otherwise
     /// nothing.
     pub boundaries: &'q [Vec<u16>],
@@ -67,8 +67,8 @@ pub fn membership(
 /// # Privacy
 /// Small numbers may tell single patients; sealed under the conditions of the new permit.
 pub fn changed(
-    old: (&Snapshot, &Permitted<'_, Query>),
-    new: (&Snapshot, &Permitted<'_, Query>),
+    old: (&Snapshot, &Permitted<Query>),
+    new: (&Snapshot, &Permitted<Query>),
 ) -> Result<Confidential<Vec<u64>>, TabulateError> {
     Ok(Confidential::seal(changes::between(old, new)?, new.1.conditions()))
 }

@@ -1,6 +1,6 @@
 //! The permit: policy's yes, and the only way to a query that the engine runs.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use node_domain::{
@@ -24,20 +24,20 @@ use crate::{
 /// ```compile_fail,E0451
 /// # use node_domain::dictionary::Table;
 /// # use node_protocol::release::Conditions;
-/// fn forge(query: u8, table: &Table, conditions: Conditions) -> node_policy::permit::Permitted<'_, u8> {
+/// fn forge(query: u8, table: std::sync::Arc<Table>, conditions: Conditions) -> node_policy::permit::Permitted<u8> {
 ///     node_policy::permit::Permitted { query, table, conditions, review: None, why: String::new() }
 /// }
 /// ```
-#[derive(Debug)]
-pub struct Permitted<'d, Q> {
+#[derive(Debug, Clone)]
+pub struct Permitted<Q> {
     query: Q,
-    table: &'d Table,
+    table: Arc<Table>,
     conditions: Conditions,
     review: Option<String>,
     why: String,
 }
 
-impl<'d, Q> Permitted<'d, Q> {
+impl<Q> Permitted<Q> {
     /// The query.
     #[must_use]
     pub fn query(&self) -> &Q {
@@ -46,8 +46,8 @@ impl<'d, Q> Permitted<'d, Q> {
 
     /// The dictionary's entry of the table that it asks.
     #[must_use]
-    pub fn table(&self) -> &'d Table {
-        self.table
+    pub fn table(&self) -> &Table {
+        &self.table
     }
 
     /// Under which its answer may leave.
@@ -110,13 +110,13 @@ fn names(list: &BTreeSet<String>) -> BTreeSet<&str> {
 ///
 /// # Errors
 /// A [`Problem`] that says which rule refuses it; nothing about the data, which is not looked at.
-pub fn permit<'d>(
+pub fn permit(
     query: Query,
     asking: Asking<'_>,
     policy: &Policy,
-    dictionary: &'d Dictionary,
+    dictionary: &Dictionary,
     now: DateTime<Utc>,
-) -> Result<Permitted<'d, Query>, Problem> {
+) -> Result<Permitted<Query>, Problem> {
     asking.role.demand(Action::Ask)?;
     query.check_shape()?;
     let tier = match &query.project {
@@ -135,13 +135,13 @@ pub fn permit<'d>(
     if !tier.tables.contains(query.table.as_str()) {
         return refuse("table", format!("this table is not permitted {words}"));
     }
-    let table = query.check_against(dictionary)?;
+    let table = Arc::clone(query.check_against(dictionary)?);
     let fields = query.fields();
     if let Some(field) = tier.fields.as_ref().and_then(|allowed| fields.iter().find(|field| !allowed.contains(**field)))
     {
         return refuse(field, format!("this field is not permitted {words}"));
     }
-    check_size(&query, table, policy)?;
+    check_size(&query, &table, policy)?;
     check_measured(&query)?;
     let review = review(policy, &tier, statistic, &query.table);
     let conditions = Conditions {
@@ -254,11 +254,7 @@ fn review(policy: &Policy, tier: &Tier<'_>, statistic: &str, table: &str) -> Opt
 ///
 /// # Errors
 /// Where the indicator does not fit the dictionary.
-pub fn permit_indicator<'d>(
-    query: Query,
-    policy: &Policy,
-    dictionary: &'d Dictionary,
-) -> Result<Permitted<'d, Query>, Problem> {
+pub fn permit_indicator(query: Query, policy: &Policy, dictionary: &Dictionary) -> Result<Permitted<Query>, Problem> {
     own(query, policy, dictionary, Way::Catalogue, "an indicator of the catalogue")
 }
 
@@ -266,23 +262,19 @@ pub fn permit_indicator<'d>(
 ///
 /// # Errors
 /// Where the query does not fit the dictionary.
-pub fn permit_audit<'d>(
-    query: Query,
-    policy: &Policy,
-    dictionary: &'d Dictionary,
-) -> Result<Permitted<'d, Query>, Problem> {
+pub fn permit_audit(query: Query, policy: &Policy, dictionary: &Dictionary) -> Result<Permitted<Query>, Problem> {
     own(query, policy, dictionary, Way::Exact, "counted again for an audit")
 }
 
-fn own<'d>(
+fn own(
     query: Query,
     policy: &Policy,
-    dictionary: &'d Dictionary,
+    dictionary: &Dictionary,
     way: Way,
     why: &str,
-) -> Result<Permitted<'d, Query>, Problem> {
+) -> Result<Permitted<Query>, Problem> {
     query.check_shape()?;
-    let table = query.check_against(dictionary)?;
+    let table = Arc::clone(query.check_against(dictionary)?);
     let safeguards = policy.for_unit(policy.project_safeguards(), table.unit_of_privacy);
     let conditions = Conditions { safeguards, dominance: policy.dominance(), unit: table.unit_of_privacy, way };
     Ok(Permitted { query, table, conditions, review: None, why: why.to_owned() })

@@ -4,7 +4,7 @@ pub mod bins;
 pub mod group_codes;
 mod raw;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use node_domain::{
     dictionary::{Dictionary, Field, Kind, Table},
@@ -199,7 +199,7 @@ impl Query {
     ///
     /// # Errors
     /// A [`Problem`] that names the field.
-    pub fn check_against<'d>(&self, dictionary: &'d Dictionary) -> Result<&'d Table, Problem> {
+    pub fn check_against<'d>(&self, dictionary: &'d Dictionary) -> Result<&'d Arc<Table>, Problem> {
         if !dictionary.answers(&self.dictionary) {
             let known = dictionary.answers.join(", ");
             let detail = format!("answered here are: {known}; ask with one of those");

@@ -89,10 +89,24 @@ pub struct Responder {
     pub pseudonym: Arc<Pseudonym>,
     /// How many answers are made at once; beyond, the node is busy.
     pub capacity: Semaphore,
+    /// What is done one at a time.
+    pub turns: Turns,
+}
+
+/// What a node does one at a time.
+pub struct Turns {
     /// Held from the audit of an exact answer until it is in the ledger: two that are safe alone may not be so together.
-    pub exact: Mutex<()>,
+    pub(crate) exact: Mutex<()>,
     /// The same for answers with noise, from the look at how many there were.
-    pub perturbed: Mutex<()>,
+    pub(crate) perturbed: Mutex<()>,
+    /// The place of the one audit that runs, even where its asker has hung up.
+    pub(crate) audit: Arc<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { exact: Mutex::default(), perturbed: Mutex::default(), audit: Arc::new(Semaphore::new(1)) }
+    }
 }
 
 /// A fault of this node while it answers. Its text goes to the log, never to the peer.
@@ -108,6 +122,8 @@ pub(crate) enum Fault {
     Way(#[from] OtherWay),
     #[error("the private answer could not be released")]
     Private(#[from] PrivateError),
+    #[error("the audit did not end")]
+    Audit(#[from] tokio::task::JoinError),
     #[error("the noise of the policy has no table")]
     Noise(#[from] node_disclosure::perturbation::table::TableError),
 }
@@ -120,11 +136,11 @@ impl From<Fault> for Problem {
 }
 
 /// What policy says to a question.
-enum Decided<'d> {
+enum Decided {
     /// It is an indicator's: its numbers were released when the snapshot was published.
     Indicator(Released<Answer>),
     /// It may be asked ad hoc.
-    AdHoc(Box<Permitted<'d, Query>>),
+    AdHoc(Box<Permitted<Query>>),
 }
 
 /// A released answer with everything that is recorded of it.
@@ -159,16 +175,10 @@ impl Responder {
         let published = self.published.load_full().ok_or_else(no_snapshot)?;
         let outcome = match self.decide(&caller, &request.query, &published, now).await {
             Ok(Decided::Indicator(released)) => Ok(Outcome::indicator(released)),
-            Ok(Decided::AdHoc(permitted)) => match quota::admit(self, &caller, &request.query, now).await {
-                Ok(()) => return self.answer_ad_hoc(&caller, &permitted, &published, now).await,
-                Err(problem) => Err(problem),
-            },
+            Ok(Decided::AdHoc(permitted)) => return self.answer_ad_hoc(&caller, &permitted, &published, now).await,
             Err(problem) => Err(problem),
         };
-        match outcome {
-            Ok(outcome) => self.hand(&caller, &request.query, &published, outcome, now).await,
-            Err(problem) => Err(self.refuse(&caller, &request.query, problem).await?),
-        }
+        self.hand_or_refuse(&caller, &request.query, &published, outcome, now).await
     }
 
     /// May it be asked: an indicator by everybody who may ask at all, everything else as the tier or the project allows.
@@ -178,7 +188,7 @@ impl Responder {
         query: &Query,
         published: &Published,
         now: DateTime<Utc>,
-    ) -> Result<Decided<'_>, Problem> {
+    ) -> Result<Decided, Problem> {
         let role: Role = caller.claims().role.parse()?;
         role.demand(Action::Ask)?;
         query.check_shape()?;
@@ -204,24 +214,39 @@ impl Responder {
         }))
     }
 
-    /// Counts, releases and hands over.
+    /// Counts the question, then its persons; releases and hands over.
     async fn answer_ad_hoc(
         &self,
         caller: &Caller,
-        permitted: &Permitted<'_, Query>,
+        permitted: &Permitted<Query>,
         published: &Arc<Published>,
         now: DateTime<Utc>,
     ) -> Result<String, Problem> {
         // two exact answers that are safe alone may not be so together, and two with noise may pass the last place of a quota: one at a
-        // time. An audit takes long, so nobody waits for it.
-        let _alone = match permitted.conditions().way {
-            Way::Exact => Some(self.exact.try_lock().map_err(|_| busy())?),
-            Way::Perturbed => Some(self.perturbed.lock().await),
+        // time. An audit takes long, so nobody waits for it, and nobody is charged who was told to come again.
+        let _turn = match permitted.conditions().way {
+            Way::Exact => Some(self.turns.exact.try_lock().map_err(|_| busy())?),
+            Way::Perturbed => Some(self.turns.perturbed.lock().await),
             Way::Catalogue | Way::Private(_) => None,
         };
-        match self.release(permitted, published).await {
-            Ok(outcome) => self.hand(caller, permitted.query(), published, outcome, now).await,
-            Err(problem) => Err(self.refuse(caller, permitted.query(), problem).await?),
+        let outcome = match quota::admit(self, caller, permitted.query(), now).await {
+            Ok(()) => self.release(permitted, published).await,
+            Err(problem) => Err(problem),
+        };
+        self.hand_or_refuse(caller, permitted.query(), published, outcome, now).await
+    }
+
+    async fn hand_or_refuse(
+        &self,
+        caller: &Caller,
+        query: &Query,
+        published: &Published,
+        outcome: Result<Outcome, Problem>,
+        now: DateTime<Utc>,
+    ) -> Result<String, Problem> {
+        match outcome {
+            Ok(outcome) => self.hand(caller, query, published, outcome, now).await,
+            Err(problem) => Err(self.refuse(caller, query, problem).await?),
         }
     }
 

@@ -6,6 +6,7 @@ pub mod answer;
 pub mod catalogue;
 mod describe;
 mod estimate;
+mod exact;
 pub mod noise;
 pub mod projects;
 mod quota;

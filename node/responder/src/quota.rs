@@ -34,16 +34,10 @@ impl Responder {
 /// Who asks, as the quotas know them.
 pub(crate) fn asked(caller: &Caller, query: &Query) -> Asked {
     let claims = caller.claims();
-    Asked {
-        peer: caller.node().clone(),
-        subject: claims.sub.clone(),
-        project: query.project.clone(),
-        study: claims.study.clone(),
-        query_hash: claims.query_hash,
-    }
+    Asked { peer: caller.node().clone(), subject: claims.sub.clone(), project: query.project.clone() }
 }
 
-/// Counts the question, once per study.
+/// Counts the question: each time that something is computed for it, so that asking one that is refused again and again is not free.
 ///
 /// # Errors
 /// [`ProblemKind::QuotaExceeded`] with the seconds after which asking makes sense again.
@@ -56,7 +50,7 @@ pub(crate) async fn admit(
     let limits = responder.limits(query);
     let admission = responder.store.admit(&asked(caller, query), &limits, now).await.map_err(Fault::from)?;
     match admission {
-        Admission::Admitted | Admission::Known => Ok(()),
+        Admission::Admitted => Ok(()),
         Admission::Refused { retry_after_s, scope, window_s } => {
             let who = match scope {
                 Scope::Researcher => "this researcher has",

@@ -1,14 +1,12 @@
 //! Counts an ad hoc question and lets disclosure control release it in the way that the permit says.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use node_disclosure::{
     between::Earlier,
     draft::Draft,
-    exact::{ExactRefusal, again, release_exact, release_public},
-    layout::{Layout, State, boundaries_of, states_of},
-    linked::Work,
+    exact::{again, release_public},
     perturbation::{Perturbation, table::TableError},
     private::PrivatePlan,
     release::{Counted, Released, Since, release_perturbed, release_private},
@@ -19,9 +17,9 @@ use node_domain::{
 };
 use node_engine::{
     columnar::{Measures, once::tabulate_once, tabulate},
-    membership::{Question, changed, membership},
+    membership::changed,
 };
-use node_policy::permit::{Permitted, permit_audit, permit_indicator};
+use node_policy::permit::Permitted;
 use node_protocol::{
     answer::Answer,
     problem::{Problem, ProblemKind},
@@ -31,24 +29,19 @@ use node_protocol::{
 };
 use node_store::budgets::BudgetCharge;
 
-use crate::answer::{Fault, Outcome, Published, Responder, question_hash};
+use crate::{
+    answer::{Fault, Outcome, Published, Responder, question_hash},
+    exact::refused,
+};
 
 /// Over how many days different questions are counted.
 const QUARTER_DAYS: i64 = 92;
-
-/// An answer that was released exactly, with what it was counted on.
-struct Known<'d> {
-    published: Arc<Published>,
-    permitted: Permitted<'d, Query>,
-    boundaries: Vec<Vec<u16>>,
-    cells: (Layout, Vec<State>),
-}
 
 impl Responder {
     /// The released answer, with what it costs and what it was audited with.
     pub(crate) async fn release(
         &self,
-        permitted: &Permitted<'_, Query>,
+        permitted: &Permitted<Query>,
         published: &Arc<Published>,
     ) -> Result<Outcome, Problem> {
         let (mut charge, mut audited_to) = (None, None);
@@ -74,7 +67,7 @@ impl Responder {
 
     fn private(
         &self,
-        permitted: &Permitted<'_, Query>,
+        permitted: &Permitted<Query>,
         published: &Published,
         terms: PrivacyTerms,
     ) -> Result<Released<Answer>, Problem> {
@@ -98,7 +91,7 @@ impl Responder {
 
     fn count<'q>(
         &self,
-        permitted: &'q Permitted<'_, Query>,
+        permitted: &'q Permitted<Query>,
         published: &Published,
         measures: Measures,
     ) -> Result<Counted<'q>, Problem> {
@@ -107,17 +100,17 @@ impl Responder {
         Ok(Counted { query, groups, lower_edges: lower_edges(query, permitted.table()), sealed })
     }
 
-    fn draft(&self, permitted: &Permitted<'_, Query>, published: &Published) -> Result<Draft, Problem> {
+    pub(crate) fn draft(&self, permitted: &Permitted<Query>, published: &Published) -> Result<Draft, Problem> {
         Ok(Draft::of(self.count(permitted, published, Measures::default())?))
     }
 
-    fn public(&self, permitted: &Permitted<'_, Query>, published: &Published) -> Result<Released<Answer>, Problem> {
+    fn public(&self, permitted: &Permitted<Query>, published: &Published) -> Result<Released<Answer>, Problem> {
         release_public(&self.draft(permitted, published)?).map_err(|refusal| refused(&refusal))
     }
 
     async fn perturbed(
         &self,
-        permitted: &Permitted<'_, Query>,
+        permitted: &Permitted<Query>,
         published: &Published,
     ) -> Result<Released<Answer>, Problem> {
         let (snapshot, question) = (published.snapshot.id, question_hash(permitted.query())?);
@@ -155,9 +148,9 @@ impl Responder {
     }
 
     /// What changed since an earlier answer, from each snapshot that its numbers are from.
-    fn since<'e>(
+    pub(crate) fn since<'e>(
         &self,
-        permitted: &Permitted<'_, Query>,
+        permitted: &Permitted<Query>,
         published: &Published,
         snapshot: Digest,
         answer: &'e Answer,
@@ -172,101 +165,6 @@ impl Responder {
         };
         Earlier::sources(answer, snapshot).into_iter().map(from).collect()
     }
-
-    async fn exact(
-        &self,
-        permitted: &Permitted<'_, Query>,
-        published: &Arc<Published>,
-    ) -> Result<Released<Answer>, Problem> {
-        let question = question_hash(permitted.query())?;
-        let snapshot = published.snapshot.id;
-        let stored = self.store.released_before(&snapshot, &question, "exact_ad_hoc").await.map_err(Fault::from)?;
-        let safeguards = permitted.conditions().safeguards;
-        if let Some(stored) = stored.filter(|answer| answer.release() == Release::ExactAdHoc(safeguards)) {
-            // the same question has the same answer, whatever was released since
-            return again(stored).map_err(|refusal| refused(&refusal));
-        }
-        let mut draft = self.draft(permitted, published)?;
-        let before =
-            self.store.last_release(&question, "exact_ad_hoc", &published.snapshot.id).await.map_err(Fault::from)?;
-        if let Some((snapshot, answer)) = &before {
-            for Since { earlier, changed } in self.since(permitted, published, *snapshot, answer)? {
-                draft.keep_earlier(earlier, changed);
-            }
-        }
-        let known = self.known(permitted.table(), published).await?;
-        let cells: usize = known.iter().map(|known| shown(&known.cells.1)).sum();
-        if cells + draft.layout().len() > self.policy.exact.cells as usize {
-            return Err(refused(&ExactRefusal::TooLarge));
-        }
-        let mut questions: Vec<Question<'_>> = known
-            .iter()
-            .map(|known| Question {
-                snapshot: &known.published.snapshot,
-                permitted: &known.permitted,
-                boundaries: &known.boundaries,
-            })
-            .collect();
-        questions.push(Question { snapshot: &published.snapshot, permitted, boundaries: draft.boundaries() });
-        let mut hidden = Vec::new();
-        for (at, known) in known.iter().enumerate() {
-            hidden.extend(banded(&known.cells.1).map(|cell| (at, cell)));
-        }
-        hidden.extend(draft.hidden().into_iter().map(|cell| (known.len(), cell)));
-        let base = permit_audit(permitted.query().clone(), &self.policy, &self.dictionary)?.conditions().safeguards;
-        let patterns = membership(&questions, &hidden).map_err(Fault::from)?;
-        let known = known.into_iter().map(|known| known.cells).collect();
-        release_exact(&draft, base, known, patterns, &Work::default()).map_err(|refusal| refused(&refusal))
-    }
-
-    /// Everything that was released exactly about the same kind of unit: the catalogue and the exact answers, on the snapshot in
-    /// force and on every former one that exact answers were given on.
-    async fn known(&self, table: &Table, published: &Arc<Published>) -> Result<Vec<Known<'_>>, Problem> {
-        let ledger = self.store.exact_released().await.map_err(Fault::from)?;
-        let mut known = Vec::new();
-        let mut snapshots = BTreeSet::from([published.snapshot.id]);
-        snapshots.extend(published.before.filter(|id| (self.former)(*id).is_some()));
-        snapshots.extend(ledger.iter().map(|release| release.snapshot));
-        for id in snapshots {
-            let on = if id == published.snapshot.id { Some(Arc::clone(published)) } else { (self.former)(id) };
-            // a snapshot that is gone cannot be counted again: what was released on it can never be audited
-            let on = on.ok_or_else(|| {
-                ProblemKind::AuditTooLarge.because("exact answers were given on a snapshot that is no longer there")
-            })?;
-            for entry in on.catalogue.entries() {
-                let permitted = permit_indicator(entry.query.clone(), &self.policy, &self.dictionary)?;
-                if permitted.table().unit_of_privacy == table.unit_of_privacy {
-                    known.push(Known::of(&on, permitted, &entry.answer));
-                }
-            }
-            for release in ledger.iter().filter(|release| release.snapshot == id) {
-                let permitted = permit_audit(release.query.clone(), &self.policy, &self.dictionary)?;
-                if permitted.table().unit_of_privacy == table.unit_of_privacy {
-                    known.push(Known::of(&on, permitted, &release.answer));
-                }
-            }
-        }
-        Ok(known)
-    }
-}
-
-impl<'d> Known<'d> {
-    fn of(published: &Arc<Published>, permitted: Permitted<'d, Query>, answer: &Answer) -> Self {
-        Self {
-            published: Arc::clone(published),
-            permitted,
-            boundaries: boundaries_of(answer),
-            cells: states_of(answer),
-        }
-    }
-}
-
-fn shown(states: &[State]) -> usize {
-    states.iter().filter(|state| **state == State::Shown).count()
-}
-
-fn banded(states: &[State]) -> impl Iterator<Item = usize> {
-    states.iter().enumerate().filter(|(_, state)| **state == State::Banded).map(|(cell, _)| cell)
 }
 
 /// Lower edges of the bins of a histogram; none of other statistics.
@@ -291,16 +189,4 @@ pub(crate) fn greatest(query: &Query, table: &Table) -> Vec<u16> {
 /// The terms of the project leave no noise to draw for this question.
 pub(crate) fn no_plan() -> Problem {
     ProblemKind::NotPermitted.at("statistic", "no noise fits the terms of the project")
-}
-
-/// The same words for every disclosure: a refusal must not tell which number is hidden.
-fn refused(refusal: &ExactRefusal) -> Problem {
-    match refusal {
-        ExactRefusal::Discloses => {
-            ProblemKind::WouldDisclose.because("ask for fewer groups, take the catalogue, or ask with noise")
-        }
-        ExactRefusal::TooLarge => ProblemKind::AuditTooLarge
-            .because("too much was released exactly on this snapshot; ask again on the next one"),
-        ExactRefusal::OtherWay => ProblemKind::Internal.because("the operator of the node finds the reason in its log"),
-    }
 }

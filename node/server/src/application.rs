@@ -13,7 +13,7 @@ use node_requester::{
     study::{Pseudonym, Requester, Timing},
 };
 use node_responder::{
-    answer::{Published, Responder},
+    answer::{Published, Responder, Turns},
     noise::Noises,
 };
 use node_snapshot::shelf;
@@ -114,8 +114,7 @@ impl Application {
             noises: Noises::new(keys.pseudonym()?.noise_secret()),
             sampler: Box::new(|| Box::new(OpenDp)),
             pseudonym: Arc::clone(&pseudonym),
-            exact: tokio::sync::Mutex::new(()),
-            perturbed: tokio::sync::Mutex::new(()),
+            turns: Turns::default(),
             roster: Arc::clone(&tls.roster),
             store: store.clone(),
             clock: Arc::clone(&clock),

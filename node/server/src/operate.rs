@@ -300,7 +300,7 @@ pub fn publish_or_look(home: &Home, by: &str, now: DateTime<Utc>, what: Publish)
 }
 
 /// The exact answers that the node's ledger knows. Publishing is no asynchronous work, so a thread of its own reads them.
-fn exact_answers(home: &Home) -> anyhow::Result<Vec<ExactRelease>> {
+pub(crate) fn exact_answers(home: &Home) -> anyhow::Result<Vec<ExactRelease>> {
     let path = home.database();
     if !path.exists() {
         return Ok(Vec::new());

@@ -85,8 +85,11 @@ impl Shelf {
             let former = self.open(kept.id).with_context(|| {
                 format!("{}: what was released on it cannot be looked at; delete it with `alianza snapshot delete` if it is lost", kept.id)
             })?;
-            let entries = former.catalogue.entries().to_vec();
-            out.push(Former { snapshot: Arc::clone(&former.snapshot), entries });
+            let catalogue = std::fs::read(shelf::place(&self.folder, kept.id).join(shelf::CATALOGUE))?;
+            let Made { entries, earlier, .. } = read(&catalogue)?;
+            for entries in std::iter::once(entries).chain(earlier.into_iter().rev()) {
+                out.push(Former { snapshot: Arc::clone(&former.snapshot), entries });
+            }
         }
         for release in &self.exact {
             let counted = if release.snapshot == snapshot.id {
@@ -114,7 +117,8 @@ impl Shelf {
             Ok(entry.indicator == indicator.id && entry.query == indicator.query && entry.answer.release() == released)
         };
         let pairs = indicators.iter().zip(&made.entries).map(same).collect::<Result<Vec<bool>, Problem>>()?;
-        Ok(indicators.len() == made.entries.len() && pairs.into_iter().all(|same| same))
+        let sums = made.dominance == Some(self.policy.dominance());
+        Ok(sums && indicators.len() == made.entries.len() && pairs.into_iter().all(|same| same))
     }
 
     /// The snapshot that was in force before `id`, if it is still there.

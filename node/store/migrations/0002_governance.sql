@@ -84,10 +84,7 @@ CREATE TABLE asked (
     peer TEXT NOT NULL,
     subject TEXT NOT NULL,
     project TEXT,
-    study TEXT NOT NULL,
-    query_hash TEXT NOT NULL,
-    at BIGINT NOT NULL,
-    PRIMARY KEY (peer, study, query_hash)
+    at BIGINT NOT NULL
 );
 
 CREATE INDEX asked_subject ON asked (peer, subject, at);

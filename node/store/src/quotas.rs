@@ -1,8 +1,7 @@
 //! Quotas: how many questions a researcher, a project or a peer may ask within a time.
 
 use chrono::{DateTime, Utc};
-use node_domain::{digest::Digest, node_id::NodeId};
-use node_protocol::study::StudyId;
+use node_domain::node_id::NodeId;
 use sqlx::{Row, Sqlite, Transaction};
 
 use crate::{Store, StoreError};
@@ -19,10 +18,6 @@ pub struct Asked {
     pub subject: String,
     /// Project under which it is asked.
     pub project: Option<String>,
-    /// The study.
-    pub study: StudyId,
-    /// Hash of the query: another query of the same study counts again.
-    pub query_hash: Digest,
 }
 
 /// Whose questions a limit counts.
@@ -64,8 +59,6 @@ pub struct Limit {
 pub enum Admission {
     /// It may, and was counted.
     Admitted,
-    /// It was admitted before and is not counted twice.
-    Known,
     /// It may not; it was not counted.
     Refused {
         /// Seconds until it would be admitted, if nothing else is asked; at least 1.
@@ -85,9 +78,6 @@ impl Store {
     /// Those of the database; then nothing was counted and nothing may be answered.
     pub async fn admit(&self, asked: &Asked, limits: &[Limit], now: DateTime<Utc>) -> Result<Admission, StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        if known(&mut transaction, asked).await? {
-            return Ok(Admission::Known);
-        }
         let asker = (&asked.peer, asked.subject.as_str(), asked.project.as_deref());
         let mut longest = None;
         for limit in limits {
@@ -102,17 +92,13 @@ impl Store {
         }
         let kept_s = limits.iter().map(|limit| limit.window_s).fold(KEPT_S, u64::max);
         sqlx::query("DELETE FROM asked WHERE at <= $1").bind(start_of(kept_s, now)).execute(&mut *transaction).await?;
-        sqlx::query(
-            "INSERT INTO asked (peer, subject, project, study, query_hash, at) VALUES ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(asked.peer.as_str())
-        .bind(&asked.subject)
-        .bind(asked.project.as_deref())
-        .bind(asked.study.as_str())
-        .bind(asked.query_hash.to_string())
-        .bind(now.timestamp_millis())
-        .execute(&mut *transaction)
-        .await?;
+        sqlx::query("INSERT INTO asked (peer, subject, project, at) VALUES ($1, $2, $3, $4)")
+            .bind(asked.peer.as_str())
+            .bind(&asked.subject)
+            .bind(asked.project.as_deref())
+            .bind(now.timestamp_millis())
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         Ok(Admission::Admitted)
     }
@@ -137,16 +123,6 @@ impl Store {
         }
         Ok(counts)
     }
-}
-
-async fn known(transaction: &mut Transaction<'_, Sqlite>, asked: &Asked) -> Result<bool, StoreError> {
-    let row = sqlx::query("SELECT 1 FROM asked WHERE peer = $1 AND study = $2 AND query_hash = $3")
-        .bind(asked.peer.as_str())
-        .bind(asked.study.as_str())
-        .bind(asked.query_hash.to_string())
-        .fetch_optional(&mut **transaction)
-        .await?;
-    Ok(row.is_some())
 }
 
 /// When the questions that count against `limit` were asked, milliseconds, oldest first.
@@ -199,14 +175,8 @@ mod tests {
     const MINUTE: Limit = Limit { scope: Scope::Researcher, most: 3, window_s: 60 };
     const WEEK: Limit = Limit { scope: Scope::Project, most: 5, window_s: 7 * 86_400 };
 
-    fn asked(study: u32) -> Asked {
-        Asked {
-            peer: peer(),
-            subject: "r-1".to_owned(),
-            project: Some("ar-1".to_owned()),
-            study: StudyId::from_random(u128::from(study)),
-            query_hash: Digest::of(b"query"),
-        }
+    fn asked() -> Asked {
+        Asked { peer: peer(), subject: "r-1".to_owned(), project: Some("ar-1".to_owned()) }
     }
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -216,56 +186,43 @@ mod tests {
     #[tokio::test]
     async fn questions_are_admitted_up_to_the_limit_and_again_when_old_ones_leave() {
         let (_folder, store) = store().await;
-        for study in 0..3 {
-            let seconds = i64::from(study) * 10;
-            assert_eq!(store.admit(&asked(study), &[MINUTE], at(seconds)).await.unwrap(), Admission::Admitted);
+        for seconds in [0, 10, 20] {
+            assert_eq!(store.admit(&asked(), &[MINUTE], at(seconds)).await.unwrap(), Admission::Admitted);
         }
         let refused = |retry_after_s| Admission::Refused { retry_after_s, scope: Scope::Researcher, window_s: 60 };
-        assert_eq!(store.admit(&asked(3), &[MINUTE], at(21)).await.unwrap(), refused(39));
+        assert_eq!(store.admit(&asked(), &[MINUTE], at(21)).await.unwrap(), refused(39));
         let late = at(59) + Duration::milliseconds(999);
-        assert_eq!(store.admit(&asked(3), &[MINUTE], late).await.unwrap(), refused(1));
-        assert_eq!(store.admit(&asked(3), &[MINUTE], at(60)).await.unwrap(), Admission::Admitted);
-        assert_eq!(store.admit(&asked(4), &[MINUTE], at(60)).await.unwrap(), refused(10));
-        assert_eq!(store.admit(&asked(0), &[MINUTE], at(60)).await.unwrap(), Admission::Known);
-    }
-
-    #[tokio::test]
-    async fn another_query_of_a_known_study_counts() {
-        let (_folder, store) = store().await;
-        let limit = [Limit { most: 2, ..MINUTE }];
-        assert_eq!(store.admit(&asked(0), &limit, now()).await.unwrap(), Admission::Admitted);
-        let other = Asked { query_hash: Digest::of(b"other"), ..asked(0) };
-        assert_eq!(store.admit(&other, &limit, now()).await.unwrap(), Admission::Admitted);
-        let third = Asked { query_hash: Digest::of(b"third"), ..asked(0) };
-        assert!(matches!(store.admit(&third, &limit, now()).await.unwrap(), Admission::Refused { .. }));
+        assert_eq!(store.admit(&asked(), &[MINUTE], late).await.unwrap(), refused(1));
+        assert_eq!(store.admit(&asked(), &[MINUTE], at(60)).await.unwrap(), Admission::Admitted);
+        assert_eq!(store.admit(&asked(), &[MINUTE], at(60)).await.unwrap(), refused(10));
     }
 
     #[tokio::test]
     async fn limits_count_by_researcher_project_and_peer() {
         let (_folder, store) = store().await;
         let limits = [MINUTE, WEEK, Limit { scope: Scope::Peer, most: 6, window_s: 3_600 }];
-        for study in 0..3 {
-            store.admit(&asked(study), &limits, now()).await.unwrap();
+        for _ in 0..3 {
+            store.admit(&asked(), &limits, now()).await.unwrap();
         }
-        let of = |study, subject: &str, project: Option<&str>| Asked {
+        let of = |subject: &str, project: Option<&str>| Asked {
             subject: subject.to_owned(),
             project: project.map(str::to_owned),
-            ..asked(study)
+            ..asked()
         };
-        for study in 3..5 {
-            store.admit(&of(study, "r-2", Some("ar-1")), &limits, now()).await.unwrap();
+        for _ in 3..5 {
+            store.admit(&of("r-2", Some("ar-1")), &limits, now()).await.unwrap();
         }
         let counts = store.asked_so_far(&peer(), "r-1", Some("ar-1"), &limits, at(1)).await.unwrap();
         assert_eq!(counts, [3, 5, 5]);
-        let refused = store.admit(&of(5, "r-1", Some("ar-1")), &limits, now()).await.unwrap();
+        let refused = store.admit(&of("r-1", Some("ar-1")), &limits, now()).await.unwrap();
         let week = Admission::Refused { retry_after_s: 604_800, scope: Scope::Project, window_s: 604_800 };
         assert_eq!(refused, week, "the limit that takes longest");
-        assert_eq!(store.admit(&of(5, "r-2", None), &limits, now()).await.unwrap(), Admission::Admitted);
-        let peer_limit = store.admit(&of(6, "r-3", None), &limits, now()).await.unwrap();
+        assert_eq!(store.admit(&of("r-2", None), &limits, now()).await.unwrap(), Admission::Admitted);
+        let peer_limit = store.admit(&of("r-3", None), &limits, now()).await.unwrap();
         assert!(matches!(peer_limit, Admission::Refused { scope: Scope::Peer, .. }));
         let counts = store.asked_so_far(&peer(), "r-3", None, &limits, at(7_200)).await.unwrap();
         assert_eq!(counts, [0, 0, 0]);
-        let elsewhere = Asked { peer: "cl".parse().unwrap(), ..asked(7) };
+        let elsewhere = Asked { peer: "cl".parse().unwrap(), ..asked() };
         assert_eq!(store.admit(&elsewhere, &limits, now()).await.unwrap(), Admission::Admitted);
     }
 
@@ -273,24 +230,24 @@ mod tests {
     async fn a_limit_of_nothing_admits_nothing() {
         let (_folder, store) = store().await;
         let none = Limit { scope: Scope::Peer, most: 0, window_s: u64::MAX };
-        let refused = store.admit(&asked(0), &[none], now()).await.unwrap();
+        let refused = store.admit(&asked(), &[none], now()).await.unwrap();
         let Admission::Refused { retry_after_s, .. } = refused else { panic!("{refused:?}") };
         assert_eq!(retry_after_s, u32::MAX);
-        assert_eq!(store.admit(&asked(0), &[], now()).await.unwrap(), Admission::Admitted, "no limit, no refusal");
+        assert_eq!(store.admit(&asked(), &[], now()).await.unwrap(), Admission::Admitted, "no limit, no refusal");
     }
 
     #[tokio::test]
     async fn old_questions_are_forgotten_but_none_that_another_limit_counts() {
         let (_folder, store) = store().await;
-        store.admit(&asked(0), &[WEEK], now()).await.unwrap();
-        store.admit(&asked(1), &[MINUTE], at(3_600)).await.unwrap();
+        store.admit(&asked(), &[WEEK], now()).await.unwrap();
+        store.admit(&asked(), &[MINUTE], at(3_600)).await.unwrap();
         let year = Limit { window_s: 366 * 86_400, ..WEEK };
         let count =
             async |seconds| store.asked_so_far(&peer(), "r-1", Some("ar-1"), &[year], at(seconds)).await.unwrap()[0];
         assert_eq!(count(3_600).await, 2);
-        store.admit(&asked(2), &[year], at(100 * 86_400)).await.unwrap();
+        store.admit(&asked(), &[year], at(100 * 86_400)).await.unwrap();
         assert_eq!(count(100 * 86_400).await, 3);
-        store.admit(&asked(3), &[MINUTE], at(101 * 86_400)).await.unwrap();
+        store.admit(&asked(), &[MINUTE], at(101 * 86_400)).await.unwrap();
         assert_eq!(count(101 * 86_400).await, 2);
     }
 
@@ -299,9 +256,9 @@ mod tests {
         let (_folder, store) = store().await;
         let limit = Limit { scope: Scope::Researcher, most: 10, window_s: 60 };
         let tasks: Vec<_> = (0..40)
-            .map(|study| {
+            .map(|_| {
                 let store = store.clone();
-                tokio::spawn(async move { store.admit(&asked(study), &[limit], now()).await.unwrap() })
+                tokio::spawn(async move { store.admit(&asked(), &[limit], now()).await.unwrap() })
             })
             .collect();
         let mut admitted = 0;
@@ -309,24 +266,6 @@ mod tests {
             admitted += u32::from(task.await.unwrap() == Admission::Admitted);
         }
         assert_eq!(admitted, 10);
-    }
-
-    #[tokio::test]
-    async fn one_study_at_once_counts_once() {
-        let (_folder, store) = store().await;
-        let tasks: Vec<_> = (0..20)
-            .map(|_| {
-                let store = store.clone();
-                tokio::spawn(async move { store.admit(&asked(1), &[MINUTE], now()).await.unwrap() })
-            })
-            .collect();
-        let mut admitted = 0;
-        for task in tasks {
-            let admission = task.await.unwrap();
-            assert!(matches!(admission, Admission::Admitted | Admission::Known));
-            admitted += u32::from(admission == Admission::Admitted);
-        }
-        assert_eq!(admitted, 1);
     }
 
     proptest! {

@@ -127,7 +127,7 @@ pub(super) fn dictionary(files: Files<'_>) -> Result<Dictionary, DictionaryError
     }
     for file in package.tables {
         let name = file.trim_end_matches(".schema.json").trim_start_matches("tables/").to_owned();
-        dictionary.tables.insert(name.clone(), table(files, &name, &file, &mut lists)?);
+        dictionary.tables.insert(name.clone(), table(files, &name, &file, &mut lists)?.into());
     }
     Ok(dictionary)
 }

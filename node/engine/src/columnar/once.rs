@@ -19,7 +19,7 @@ use super::{Measures, Plan, Rows, TabulateError, columns_of, runs};
 /// The table may tell single patients apart; only disclosure control opens it.
 pub fn tabulate_once(
     snapshot: &Snapshot,
-    permitted: &Permitted<'_, Query>,
+    permitted: &Permitted<Query>,
     greatest: &[u16],
 ) -> Result<(Vec<GroupKey>, Confidential<FrequencyTable>), TabulateError> {
     let plan = Plan::of(permitted, columns_of(snapshot, permitted)?, Measures::default())?;

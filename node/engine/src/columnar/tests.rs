@@ -26,7 +26,7 @@ use super::{
 };
 
 /// A permit for a query that the dictionary knows: the one place where the tests make one.
-pub(crate) fn permit(query: Query, dictionary: &Dictionary) -> Permitted<'_, Query> {
+pub(crate) fn permit(query: Query, dictionary: &Dictionary) -> Permitted<Query> {
     let policy = Policy::parse(include_str!("../../../../config/policy.toml")).unwrap();
     permit_audit(query, &policy, dictionary).unwrap()
 }

@@ -35,8 +35,8 @@ struct Side<'c> {
 
 /// Per group the number of units that add something else in `new` than in `old`.
 pub(super) fn between(
-    old: (&Snapshot, &Permitted<'_, Query>),
-    new: (&Snapshot, &Permitted<'_, Query>),
+    old: (&Snapshot, &Permitted<Query>),
+    new: (&Snapshot, &Permitted<Query>),
 ) -> Result<Vec<u64>, TabulateError> {
     let (old, new) = (Side::of(old.0, old.1)?, Side::of(new.0, new.1)?);
     let groups = |side: &Side<'_>| side.plan.grouping.groups() / side.plan.grouping.bins();
@@ -77,7 +77,7 @@ fn count_differences(mut before: &[Part], mut after: &[Part], changed: &mut [u64
 }
 
 impl<'c> Side<'c> {
-    fn of(snapshot: &'c Snapshot, permitted: &Permitted<'_, Query>) -> Result<Self, TabulateError> {
+    fn of(snapshot: &'c Snapshot, permitted: &Permitted<Query>) -> Result<Self, TabulateError> {
         let plan = Plan::of(permitted, columns_of(snapshot, permitted)?, Measures::default())?;
         let mut groups = vec![NO_GROUP; plan.columns.rows()];
         let mut scratch = Rows::default();

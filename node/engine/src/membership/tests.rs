@@ -196,7 +196,7 @@ proptest! {
     }
 }
 
-fn changes_by_definition(snapshots: [&Snapshot; 2], permitted: &Permitted<'_, Query>) -> Vec<u64> {
+fn changes_by_definition(snapshots: [&Snapshot; 2], permitted: &Permitted<Query>) -> Vec<u64> {
     let (query, table) = (permitted.query(), permitted.table());
     let mut groups = 0;
     let sides = snapshots.map(|snapshot| {

@@ -197,7 +197,7 @@ impl Lists {
                 }
             }
         }
-        for code in codes_of(dictionary.table("cases"), "region") {
+        for code in codes_of(dictionary.table("cases").map(AsRef::as_ref), "region") {
             let Some((country, _)) = code.code.split_once('-') else { continue };
             let label = &code.label;
             for name in [&label.es, &label.pt, &label.en] {

@@ -203,8 +203,11 @@ pub enum SnapshotCommand {
     Delete {
         /// Beginning of its identity
         snapshot: String,
+        /// Also where exact answers to queries were given on it: then no further one can be audited, and none is given
+        #[arg(long)]
+        end_exact_answers: bool,
     },
-    /// Delete all but the newest, the pinned and the one in force
+    /// Delete all but the newest, the pinned, the one in force, and those that exact answers to queries were given on
     Prune {
         /// How many of the newest stay; default: `snapshots.keep` of node.toml
         #[arg(long)]

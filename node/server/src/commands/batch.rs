@@ -98,6 +98,11 @@ fn erase(home: &Home, file: &Path, for_ever: bool, by: &str) -> anyhow::Result<E
         say(format!("{unknown} of the {named} identifiers are of nobody in this registry: look for misspellings."));
     }
     say(format!("Snapshot {} is in force without them.", published.id.short()));
+    if operate::exact_answers(home)?.iter().any(|release| release.snapshot != published.id) {
+        say(
+            "Exact answers to queries were given on a deleted snapshot. No further one can be audited with them, so none is given from now on; the catalogue and answers with noise are.",
+        );
+    }
     let traces = erasure::traces(&registrar, &identifiers)?;
     if traces.is_empty() {
         say("A search of the data folder finds no trace of them.");

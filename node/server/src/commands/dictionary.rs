@@ -41,7 +41,7 @@ fn find<'d>(dictionary: &'d Dictionary, name: &str) -> anyhow::Result<&'d Table>
         let all = dictionary.collections().chain(dictionary.tables());
         all.map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ")
     };
-    let found = dictionary.collection(name).or_else(|| dictionary.table(name));
+    let found = dictionary.collection(name).or_else(|| dictionary.table(name).map(AsRef::as_ref));
     found.with_context(|| format!("there is no collection or table `{name}`; there are {}", known()))
 }
 

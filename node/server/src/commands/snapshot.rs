@@ -1,8 +1,15 @@
 //! `snapshot`: which there are, what is in them, what differs, and which are kept.
 
-use std::{collections::BTreeMap, fmt::Write as _, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    path::Path,
+};
 
-use node_domain::clock::{Clock, SystemClock};
+use node_domain::{
+    clock::{Clock, SystemClock},
+    digest::Digest,
+};
 use node_ingest::batch::Hold;
 use node_snapshot::{
     keeping::{self, Kept},
@@ -15,6 +22,7 @@ use serde_json::json;
 use crate::{
     cli::{Ended, registry::SnapshotCommand},
     config::Home,
+    operate,
     terminal::{say, say_json},
 };
 
@@ -55,23 +63,42 @@ pub(crate) fn run(dir: &Path, command: SnapshotCommand) -> anyhow::Result<Ended>
             keeping::pin(&shelf, &kept, None, SystemClock.now())?;
             say(format!("Snapshot {} is no longer pinned.", kept.id.short()));
         }
-        SnapshotCommand::Delete { snapshot } => {
+        SnapshotCommand::Delete { snapshot, end_exact_answers } => {
             let _hold = Hold::take(&home.data())?;
             let kept = keeping::find(&shelf, &snapshot)?;
+            anyhow::ensure!(
+                end_exact_answers || !audited_with(&home)?.contains(&kept.id),
+                "exact answers to queries were given on snapshot {}, and without it no further one can be audited; to delete it and \
+                 give no exact answers any more (the catalogue and answers with noise stay), add --end-exact-answers",
+                kept.id.short()
+            );
             keeping::delete(&shelf, &kept)?;
             say(format!("Snapshot {} is deleted.", kept.id.short()));
         }
         SnapshotCommand::Prune { keep } => {
             let _hold = Hold::take(&home.data())?;
             let all = keeping::list(&shelf)?;
+            let needed = audited_with(&home)?;
             let go = keeping::superfluous(&all, keep.unwrap_or(home.config.snapshots.keep));
+            let (stay, go): (Vec<_>, Vec<_>) = go.into_iter().partition(|kept| needed.contains(&kept.id));
             for kept in &go {
                 keeping::delete(&shelf, kept)?;
             }
             say(format!("{} snapshots deleted, {} kept.", go.len(), all.len() - go.len()));
+            for kept in stay {
+                say(format!(
+                    "Snapshot {} stays: new exact answers are audited with those given on it.",
+                    kept.id.short()
+                ));
+            }
         }
     }
     Ok(Ended::Well)
+}
+
+/// The snapshots that exact answers to queries were given on.
+fn audited_with(home: &Home) -> anyhow::Result<BTreeSet<Digest>> {
+    Ok(operate::exact_answers(home)?.into_iter().map(|release| release.snapshot).collect())
 }
 
 fn list(shelf: &Path, as_json: bool) -> anyhow::Result<()> {

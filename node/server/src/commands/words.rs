@@ -30,7 +30,7 @@ impl Words {
     }
 
     fn table(&self, name: &str) -> Option<&Table> {
-        self.dictionary.as_ref()?.table(name)
+        self.dictionary.as_ref()?.table(name).map(AsRef::as_ref)
     }
 
     /// A query as one phrase: whom, by what, which numbers.
