@@ -1,20 +1,32 @@
 //! Attacks that need more than one tier, one lane or one snapshot, on real nodes; the suite itself runs in `alianza policy test`.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use node_policy::role::Role;
 use node_protocol::{
     answer::{Answer, CountAnswer, CountCell},
+    canonical,
     cell::Cell,
+    envelope::{AnswerRequest, CatalogueEntry},
     problem::Problem,
     project::{Lane, Project, Terms},
     query::Query,
+    study::StudyId,
 };
 use node_requester::study::Asker;
 use node_responder::stewardship::Steward;
 use node_server::operate::{self, POLICY};
+use node_store::audit::entries::EntryFilter;
+use node_synthetic::{Plan as Synthetic, country, write};
 use node_tests::{Federation, Plan, beginning, wilms};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::identity::Forger;
 
 const STEWARD: Steward<'_> = Steward { name: "Eva", role: Role::Steward };
 
@@ -120,6 +132,168 @@ async fn nothing_tells_an_empty_set_from_a_small_one() {
     }
     assert!(truths.contains(&0) && truths.iter().any(|truth| (1..5).contains(truth)), "{truths:?}");
     assert_eq!(bodies.len(), 2, "one body in each tier: {bodies:?}");
+    federation.stop().await;
+}
+
+/// Everything that is seen of an answer from without and in the node's own books, but for what names the study and the moment.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    status: u16,
+    headers: Vec<(String, String)>,
+    statement: String,
+    length: usize,
+    log: Vec<String>,
+    books: Vec<String>,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_header_log_line_or_entry_tells_an_empty_set_from_a_small_one() {
+    let log = log_lines();
+    let federation = two(POLICY).await;
+    granted(&federation, "mx-2026-001", Lane::Perturbed).await;
+    granted(&federation, "mx-2026-002", Lane::Exact).await;
+    let ages: Vec<u32> = (12..20).chain([60, 90]).filter(|age| exactly(&federation, *age) < 5).collect();
+    let truths: BTreeSet<usize> = ages.iter().map(|age| exactly(&federation, *age)).collect();
+    assert!(truths.contains(&0) && truths.iter().any(|truth| (1..5).contains(truth)), "{truths:?}");
+    for project in [None, Some("mx-2026-001"), Some("mx-2026-002")] {
+        let mut seen = BTreeSet::new();
+        for age in &ages {
+            federation.clock.advance(TimeDelta::minutes(2));
+            seen.insert(look_at(&federation, &log, project, *age).await);
+        }
+        assert_eq!(seen.len(), 1, "{project:?}: {seen:#?}");
+    }
+    federation.stop().await;
+}
+
+async fn look_at(federation: &Federation, log: &LogLines, project: Option<&str>, age: u32) -> Seen {
+    let named = project.map(|project| format!("\"project\":\"{project}\",")).unwrap_or_default();
+    let json = format!(
+        r#"{{"dictionary":"1.1",{named}"table":"cases","where":[{{"field":"age_years","between":[{age},{age}]}}],"statistic":{{"kind":"count"}}}}"#
+    );
+    let mut forger = Forger::flawless(federation);
+    let mark = u128::from(age) * 10 + project.map_or(0, |name| u128::from(name.ends_with('2')) + 1);
+    let study = StudyId::from_random(1_000 + mark);
+    forger.request = AnswerRequest { study: study.clone(), query: Query::parse(json.as_bytes()).unwrap() };
+    forger.claims.study = study.clone();
+    forger.claims.query_hash = canonical::digest(&forger.request.query).unwrap();
+    forger.claims.sub = format!("{mark}");
+    forger.claims.jti = format!("{mark}");
+    let store = &federation.node("ar").responder.store;
+    let newest = store.entries(&EntryFilter::default()).await.unwrap().iter().map(|entry| entry.sequence).max();
+    let response = forger.response(federation).await;
+    let status = response.status().as_u16();
+    let headers = response.headers().iter().filter(|(name, _)| !["date", "content-length"].contains(&name.as_str()));
+    let headers = headers.map(|(name, value)| (name.to_string(), format!("{value:?}"))).collect();
+    let body = response.text().await.unwrap();
+    let (statement, length) = match body.split('.').nth(1) {
+        Some(payload) if status == 200 => {
+            let payload = URL_SAFE_NO_PAD.decode(payload).unwrap();
+            let mut statement: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+            for what in ["study", "query_hash", "audit_head", "issued"] {
+                statement[what] = serde_json::Value::Null;
+            }
+            (statement.to_string(), 0)
+        }
+        _ => (body.clone(), body.len()),
+    };
+    let books = store.entries(&EntryFilter::default()).await.unwrap();
+    let since = books.iter().filter(|entry| Some(entry.sequence) > newest);
+    let books = since.map(|entry| entry.event.what().to_owned()).collect();
+    Seen { status, headers, statement, length, log: log.about(&study), books }
+}
+
+/// The log of all nodes of this process.
+#[derive(Clone, Default)]
+struct LogLines(Arc<Mutex<Vec<u8>>>);
+
+impl LogLines {
+    /// What is said about a study at the answering node, without the moment, the study and how long it took.
+    fn about(&self, study: &StudyId) -> Vec<String> {
+        let log = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let lines = log.lines().filter(|line| line.contains(study.as_str())).map(|line| {
+            let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line["timestamp"] = serde_json::Value::Null;
+            line["fields"]["study.id"] = serde_json::Value::Null;
+            assert!(line["fields"]["duration_ms"].take().is_number(), "how long it took is told");
+            line.to_string()
+        });
+        let lines: Vec<String> = lines.collect();
+        assert_eq!(lines.len(), 1, "an answer is logged once: {lines:?}");
+        lines
+    }
+}
+
+impl std::io::Write for LogLines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Gathers what is logged in this process from now on, at the finest level that the nodes have.
+fn log_lines() -> LogLines {
+    let lines = LogLines::default();
+    let writer = lines.clone();
+    let filter = "node_server=trace,node_responder=trace,node_store=trace,node_disclosure=trace,node_engine=trace";
+    let subscriber =
+        tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(move || writer.clone()).finish();
+    subscriber.try_init().unwrap();
+    lines
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tighter_policy_shows_no_more_of_the_same_snapshot_and_later_ones_are_published() {
+    let files = tempfile::tempdir().unwrap();
+    let made = |name: &str, seed: u64| {
+        let registry = country(&Synthetic::new(seed, beginning().date_naive()), &name.to_uppercase()).unwrap();
+        write::to_folder(&registry, &files.path().join(name)).unwrap();
+    };
+    made("uy", 1);
+    made("hn", 2);
+    let plan = Plan { nodes: &["uy"], data: Some(files.path().to_owned()), policy: POLICY.to_owned() };
+    let mut federation = Federation::start(plan).await.unwrap();
+    let catalogue = |federation: &Federation| -> Vec<CatalogueEntry> {
+        federation.node("uy").responder.published.load_full().unwrap().catalogue.entries().to_vec()
+    };
+    let before = catalogue(&federation);
+    federation.stop_node("uy").await;
+    let tighter = POLICY
+        .replace("persons = 5\n", "persons = 8\n")
+        .replace("events = 3\n", "events = 4\n")
+        .replace("at_risk = 10\n", "at_risk = 15\n");
+    assert_ne!(POLICY, tighter);
+    federation.set_policy("uy", &tighter).unwrap();
+    federation.start_node("uy").await.unwrap();
+    let after = catalogue(&federation);
+    assert_eq!(before.len(), after.len());
+    let (mut shown, mut hidden) = (0, 0);
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(before.indicator, after.indicator);
+        if let (Answer::Survival(before), Answer::Survival(after)) = (&before.answer, &after.answer) {
+            for (before, after) in before.groups.iter().zip(&after.groups) {
+                assert!(after.boundaries.months.iter().all(|month| before.boundaries.months.contains(month)));
+            }
+            continue;
+        }
+        for (before, after) in before.answer.cells().into_iter().zip(after.answer.cells()) {
+            match after.exact() {
+                Some(_) => assert_eq!(before, after),
+                None => hidden += usize::from(before.exact().is_some()),
+            }
+            shown += usize::from(after.exact().is_some());
+        }
+    }
+    assert!(shown > 0 && hidden > 0, "{shown} shown, {hidden} hidden that were shown before");
+    // and a new snapshot is published under it, beside what both policies let out
+    let home = federation.home("uy");
+    node_tests::load(home, &files.path().join("hn")).unwrap();
+    operate::publish(home, "test", beginning()).unwrap();
+    federation.node("uy").look_around().await.unwrap();
+    assert_ne!(catalogue(&federation), after);
     federation.stop().await;
 }
 

@@ -10,7 +10,7 @@ use node_disclosure::{
     draft::Draft,
     exact::release_exact,
     linked::Work,
-    release::{Counted, Released},
+    release::{Counted, Released, release_perturbed},
 };
 use node_domain::{
     dictionary::{Dictionary, Kind, Table},
@@ -21,15 +21,18 @@ use node_engine::{
     membership::{Question, membership},
 };
 use node_policy::{
-    permit::{Permitted, permit_audit},
+    permit::{Asking, Permitted, permit, permit_audit},
     policy::Policy,
+    role::Role,
 };
 use node_protocol::{
     answer::Answer,
+    canonical,
     envelope::{AnswerStatement, AuditHead},
     query::Query,
     study::StudyId,
 };
+use node_responder::{catalogue::Catalogue, noise::Noises};
 use node_server::operate::POLICY;
 use node_snapshot::{
     columns::{Column, Columns},
@@ -271,5 +274,50 @@ fn catalogue(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, tabulation, catalogue, exchange);
+/// The stages of an answer about nobody beside those of an answer about a few: their times must not tell which it is.
+fn indistinct(criterion: &mut Criterion) {
+    let dictionary = Dictionary::built_in().unwrap();
+    let policy = Policy::parse(POLICY).unwrap();
+    let snapshot = snapshot(dictionary.table("cases").unwrap(), 10_000);
+    let days = numbers(&snapshot, "overall_days");
+    let day = |wanted: std::ops::Range<usize>| {
+        (1..4000).find(|day| wanted.contains(&days.iter().filter(|one| *one == day).count())).unwrap()
+    };
+    let noise =
+        Noises::new([7; 32]).of(policy.noise, policy.threshold.persons, policy.exploration_safeguards()).unwrap();
+    let peer = "mx".parse().unwrap();
+    let asking = Asking { role: Role::Researcher, peer: &peer, grant: None };
+    let mut group = criterion.benchmark_group("indistinct");
+    group.sample_size(200).measurement_time(Duration::from_secs(4));
+    for (name, day) in [("nobody", day(0..1)), ("a few", day(3..5))] {
+        let filter = format!(r#""where":[{{"field":"overall_days","between":[{day},{day}]}}]"#);
+        let query = query(r#""sex""#, r#"{"kind":"count"}"#, &filter);
+        let permitted = permit(query, asking, &policy, &dictionary, beginning()).unwrap();
+        group.bench_function(format!("an answer about {name}"), |b| {
+            b.iter(|| {
+                let (groups, sealed) = tabulate(&snapshot, &permitted, Measures { record_keys: true }).unwrap();
+                let counted = Counted { query: permitted.query(), groups, lower_edges: Vec::new(), sealed };
+                black_box(canonical::bytes(release_perturbed(counted, &noise, Vec::new()).unwrap().get()).unwrap())
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Answering an indicator is a look-up.
+fn look_up(criterion: &mut Criterion) {
+    let dictionary = Dictionary::built_in().unwrap();
+    let policy = Policy::parse(POLICY).unwrap();
+    let snapshot = snapshot(dictionary.table("cases").unwrap(), 100_000);
+    let indicators = Indicator::all().unwrap();
+    let indicators: Vec<_> = indicators.into_iter().filter(|one| one.query.table == "cases").collect();
+    let made = compute(&indicators, &snapshot, &policy, &dictionary, &[], &|_| None).unwrap();
+    let query = indicators.last().unwrap().query.clone();
+    let catalogue = Catalogue::of(made.entries).unwrap();
+    criterion.bench_function("catalogue/an indicator looked up", |b| {
+        b.iter(|| black_box(catalogue.answer_to(black_box(&query)).unwrap().clone()));
+    });
+}
+
+criterion_group!(benches, tabulation, indistinct, look_up, catalogue, exchange);
 criterion_main!(benches);

@@ -32,17 +32,17 @@ async fn three() -> Federation {
 }
 
 /// A caller that the test forges: any certificate, any token, any body.
-struct Forger {
+pub(crate) struct Forger {
     identity: TlsIdentity,
-    claims: Claims,
+    pub(crate) claims: Claims,
     key: SigningKey,
-    request: AnswerRequest,
+    pub(crate) request: AnswerRequest,
     target: NodeId,
 }
 
 impl Forger {
     /// A flawless request from mx to ar, for the test to spoil.
-    fn flawless(federation: &Federation) -> Self {
+    pub(crate) fn flawless(federation: &Federation) -> Self {
         let keys = KeyStore::new(federation.home("mx").keys());
         let identity = keys.tls().unwrap();
         let query = Query::parse(COUNT.as_bytes()).unwrap();
@@ -73,6 +73,17 @@ impl Forger {
     }
 
     async fn send_with(&self, federation: &Federation, token: &str, body: Vec<u8>) -> Result<String, Problem> {
+        let response = self.post(federation, token, body).await?;
+        let (status, text) = (response.status(), response.text().await.unwrap());
+        if status.is_success() { Ok(text) } else { Err(serde_json::from_str(&text).unwrap()) }
+    }
+
+    /// The whole response, headers and all.
+    pub(crate) async fn response(&self, federation: &Federation) -> reqwest::Response {
+        self.post(federation, &self.token(), serde_json::to_vec(&self.request).unwrap()).await.unwrap()
+    }
+
+    async fn post(&self, federation: &Federation, token: &str, body: Vec<u8>) -> Result<reqwest::Response, Problem> {
         let roster =
             Roster::restore(federation.membership.clone(), &federation.membership.membership.committee).unwrap();
         let url = roster.member(&self.target).unwrap().url.clone();
@@ -84,9 +95,9 @@ impl Forger {
         let config = tls::client_config(&state, &self.target).unwrap();
         let client = reqwest::Client::builder().tls_backend_preconfigured(config).no_proxy().build().unwrap();
         let mut tries = 0;
-        let response = loop {
+        loop {
             match client.post(format!("{url}/v1/answers")).bearer_auth(token).body(body.clone()).send().await {
-                Ok(response) => break response,
+                Ok(response) => return Ok(response),
                 Err(error) => match tls_problem(&error) {
                     Some(problem) => return Err(problem),
                     // the alert came while the request was on its way, and was lost with the connection
@@ -94,9 +105,7 @@ impl Forger {
                 },
             }
             tries += 1;
-        };
-        let (status, text) = (response.status(), response.text().await.unwrap());
-        if status.is_success() { Ok(text) } else { Err(serde_json::from_str(&text).unwrap()) }
+        }
     }
 }
 

@@ -187,6 +187,18 @@ impl Federation {
         }
     }
 
+    /// Puts another policy into a stopped node's folder, where it is read from when the node starts.
+    ///
+    /// # Errors
+    /// Where it is not valid.
+    pub fn set_policy(&mut self, name: &str, policy: &str) -> anyhow::Result<()> {
+        for node in self.nodes.iter_mut().filter(|node| node.id.as_str() == name) {
+            std::fs::write(node.home.folder.join("policy.toml"), policy)?;
+            node.home.policy = Home::open(&node.home.folder)?.policy;
+        }
+        Ok(())
+    }
+
     /// Starts a stopped node at its old address.
     ///
     /// # Errors

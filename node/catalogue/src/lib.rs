@@ -145,10 +145,16 @@ pub fn compute(
             let answers = group.drafts.iter().map(|draft| Ok(release_public(draft)?.get().clone()));
             (answers.collect::<Result<Vec<_>, ExactRefusal>>()?, vec![Tally::default(); group.places.len()])
         } else {
-            for former in former.iter().filter(|former| former.snapshot.id != snapshot.id) {
-                group.keep_earlier(former, snapshot, shelved)?;
+            let mut beside = Vec::new();
+            for former in former {
+                if former.snapshot.id != snapshot.id {
+                    group.keep_earlier(former, snapshot, shelved)?;
+                } else if group.keep_hidden(former) {
+                    continue; // all that can be shown now was shown then: together they tell no more than it did
+                }
+                beside.push(former);
             }
-            let protected = group.protect(snapshot, policy, dictionary, former)?;
+            let protected = group.protect(snapshot, policy, dictionary, &beside)?;
             lost.push(protected.utility_lost);
             rounds = rounds.max(protected.rounds);
             narrow += protected.narrow;
@@ -211,6 +217,16 @@ impl Group {
         Ok(group)
     }
 
+    /// What was hidden on the same snapshot under a laxer policy stays hidden. Whether that holds for all there is to show.
+    fn keep_hidden(&mut self, former: &Former) -> bool {
+        let mut all = true;
+        for (draft, permitted) in self.drafts.iter_mut().zip(&self.permits) {
+            let same = |entry: &&CatalogueEntry| entry.query.asks_the_same(permitted.query());
+            all &= former.entries.iter().find(same).is_some_and(|entry| draft.keep_hidden(&entry.answer));
+        }
+        all
+    }
+
     /// Groups that have hardly changed keep the numbers that are out.
     fn keep_earlier(
         &mut self,
@@ -237,7 +253,7 @@ impl Group {
         snapshot: &Snapshot,
         policy: &Policy,
         dictionary: &Dictionary,
-        former: &[Former],
+        former: &[&Former],
     ) -> Result<Protected, CatalogueError> {
         let unit = self.permits.first().map(|permitted| permitted.table().unit_of_privacy);
         let mut out: Vec<Out<'_>> = Vec::new();

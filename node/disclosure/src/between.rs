@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use node_domain::digest::Digest;
 use node_protocol::{
-    answer::{Answer, CountCell, GroupKey, HistogramGroup, MeanGroup, SurvivalGroup},
-    cell::Cell,
+    answer::{Answer, Boundaries, CountCell, Cut, GroupKey, HistogramGroup, MeanGroup, MeanValue, SurvivalGroup},
+    cell::{Cell, Withheld},
 };
 
 /// An answer that was released to the same query on another snapshot.
@@ -74,16 +74,12 @@ fn of_group(answer: &Answer, key: &GroupKey) -> Option<Kept> {
 
 impl Kept {
     /// The same marked with where it is from; none if it shows no number, or is from elsewhere than the changes were counted from.
+    /// Numbers that were told under a smaller threshold are not told on, nor is what they are now: the difference would tell the change.
     fn from(mut self, earlier: &Earlier<'_>, least: u32) -> Option<Self> {
-        // a number that was told under a smaller threshold is not told on
-        let enough = |cell: &Cell| cell.shown().is_none_or(|n| n >= u64::from(least));
-        let all = |cells: &[Cell]| cells.iter().any(|cell| cell.shown().is_some()) && cells.iter().all(enough);
-        let shown = match &self {
-            Self::Count(cell) => all(&[cell.persons]),
-            Self::Histogram(group) => all(&[group.bins.as_slice(), &[group.missing]].concat()),
-            Self::Mean(group) => all(&group.values.iter().map(|value| value.persons).collect::<Vec<_>>()),
-            Self::Survival(group) => all(&[group.persons, group.missing]),
-        };
+        let numbers: Vec<u64> = self.cells().iter().filter_map(|cell| cell.shown()).collect();
+        if numbers.iter().any(|n| *n < u64::from(least)) {
+            self.hide();
+        }
         let as_of = match &mut self {
             Self::Count(cell) => &mut cell.as_of,
             Self::Histogram(group) => &mut group.as_of,
@@ -91,7 +87,38 @@ impl Kept {
             Self::Survival(group) => &mut group.as_of,
         };
         let source = *as_of.get_or_insert(earlier.snapshot);
-        (shown && source == earlier.counted_from).then_some(self)
+        (!numbers.is_empty() && source == earlier.counted_from).then_some(self)
+    }
+
+    /// The cells that count persons.
+    fn cells(&self) -> Vec<Cell> {
+        match self {
+            Self::Count(cell) => vec![cell.persons],
+            Self::Histogram(group) => [group.bins.as_slice(), &[group.missing]].concat(),
+            Self::Mean(group) => group.values.iter().map(|value| value.persons).collect(),
+            Self::Survival(group) => vec![group.persons, group.missing],
+        }
+    }
+
+    fn hide(&mut self) {
+        let reason = Withheld::Complementary;
+        let hidden = Cell::Refused { reason };
+        match self {
+            Self::Count(cell) => (cell.persons, cell.cases) = (hidden, None),
+            Self::Histogram(group) => {
+                group.bins.fill(hidden);
+                group.missing = hidden;
+            }
+            Self::Mean(group) => {
+                let none = MeanValue { persons: hidden, rows: hidden, sum: None, sum_of_squares: None, withheld: None };
+                group.values.fill(none);
+            }
+            Self::Survival(group) => {
+                (group.persons, group.missing) = (hidden, hidden);
+                group.cuts = group.cuts.iter().map(|cut| Cut::hidden(cut.month, reason)).collect();
+                group.boundaries = Boundaries::default();
+            }
+        }
     }
 }
 
@@ -171,6 +198,13 @@ mod tests {
         assert_eq!(shown(kept), [anew, anew, anew, anew, (Some(20), Some(older))]);
         let kept = keep(fresh(), &groups, &from(older), None, 5);
         assert_eq!(shown(kept)[4], (Some(20), Some(older)), "nobody can count the changes: it stays");
+        let kept = keep(fresh(), &groups, &from(old), Some(&[0, 24, 5, 3, 3]), 21);
+        let hidden = (None, Some(old));
+        assert_eq!(
+            shown(kept)[..3],
+            [hidden, anew, hidden],
+            "neither the number of a smaller threshold nor the change"
+        );
         assert_eq!(Earlier::sources(&before, old), BTreeSet::from([old, older]));
         assert_ne!(old, new);
     }

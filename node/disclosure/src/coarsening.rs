@@ -10,23 +10,26 @@ use node_statistics::frequency::TimeCount;
 /// Cuts that people report come first; the other months follow in order.
 const PRIORITY: [u16; 14] = [60, 12, 36, 24, 120, 6, 48, 3, 18, 30, 84, 96, 1, 9];
 
+/// The least number of events that the agreed design names. Stricter ones choose among its boundaries.
+const AGREED_EVENTS: u32 = 3;
+
 /// The months at which the curve of this stratum may be shown, increasing.
 ///
 /// It starts with one interval that holds everything and adds boundaries in the fixed order, keeping one only if the intervals
 /// on both its sides hold no event of a cause or at least `events`; the last interval is open and counts too, since the number
 /// of all events can be learnt in other ways. Then the curve is cut after the last boundary with `at_risk` at risk.
+///
+/// Where more events are asked for than the agreed three, the boundaries are chosen among those of one event less, and so on down
+/// to three: a stricter policy never shows a boundary that a laxer one merges.
 #[must_use]
 pub fn boundaries(times: &[TimeCount], safeguards: Safeguards) -> Vec<u16> {
     let ladder = Ladder::of(times);
-    let least = u64::from(safeguards.events);
-    let mut kept: Vec<u16> = Vec::new();
-    for month in PRIORITY.into_iter().chain((1..=LAST_MONTH).filter(|month| !PRIORITY.contains(month))) {
-        let at = kept.partition_point(|boundary| *boundary < month);
-        let before = if at == 0 { 0 } else { kept[at - 1] };
-        let after = kept.get(at).copied();
-        if ladder.holds(before, Some(month), least) && ladder.holds(month, after, least) {
-            kept.insert(at, month);
-        }
+    let months = PRIORITY.into_iter().chain((1..=LAST_MONTH).filter(|month| !PRIORITY.contains(month)));
+    let mut offered: Vec<u16> = months.collect();
+    let mut kept = Vec::new();
+    for least in safeguards.events.min(AGREED_EVENTS)..=safeguards.events {
+        kept = ladder.keep(&offered, u64::from(least));
+        offered.retain(|month| kept.binary_search(month).is_ok());
     }
     let end = kept.partition_point(|month| ladder.at_risk[usize::from(*month)] >= u64::from(safeguards.at_risk));
     kept.truncate(end);
@@ -66,6 +69,20 @@ impl Ladder {
             later = before;
         }
         Self { events, at_risk }
+    }
+
+    /// Those of the months offered, first come first served, between which lie no events of a cause or at least `least`; increasing.
+    fn keep(&self, offered: &[u16], least: u64) -> Vec<u16> {
+        let mut kept: Vec<u16> = Vec::new();
+        for &month in offered {
+            let at = kept.partition_point(|boundary| *boundary < month);
+            let before = if at == 0 { 0 } else { kept[at - 1] };
+            let after = kept.get(at).copied();
+            if self.holds(before, Some(month), least) && self.holds(month, after, least) {
+                kept.insert(at, month);
+            }
+        }
+        kept
     }
 
     /// Whether the interval `(from, to]`, open at the end without `to`, holds no event of a cause or at least `least`.

@@ -1,5 +1,7 @@
 //! An exact answer before it is audited: what each cell would show, and why a cell may not be shown.
 
+use std::collections::BTreeSet;
+
 use node_domain::dictionary::Unit;
 use node_protocol::{
     answer::{
@@ -19,7 +21,7 @@ use crate::{
     between::{self, Earlier, Kept},
     coarsening,
     confidential::Confidential,
-    layout::{Counts, Layout, State},
+    layout::{Counts, Layout, State, boundaries_of, states_of},
     release::Counted,
 };
 
@@ -33,6 +35,8 @@ pub struct Draft {
     boundaries: Vec<Vec<u16>>,
     layout: Layout,
     kept: Vec<Option<Kept>>,
+    /// Cells that stay hidden because they were before.
+    stay_hidden: BTreeSet<usize>,
 }
 
 impl Draft {
@@ -59,7 +63,8 @@ impl Draft {
             }
         };
         let kept = vec![None; groups.len()];
-        Self { query: query.clone(), groups, lower_edges, table, conditions, boundaries, layout, kept }
+        let stay_hidden = BTreeSet::new();
+        Self { query: query.clone(), groups, lower_edges, table, conditions, boundaries, layout, kept, stay_hidden }
     }
 
     /// The boundaries of its curves, one list per group; none of other statistics. They depend on the data and are shown with the
@@ -97,6 +102,33 @@ impl Draft {
                 *own = kept;
             }
         }
+    }
+
+    /// Keeps hidden what an answer to the same question on the same snapshot hid to protect others, unless that was under stricter
+    /// thresholds: there are many ways to hide the same numbers, and a tighter policy must not show a second one. Answers whether it
+    /// did: then this draft tells nothing that the answer has not told.
+    pub fn keep_hidden(&mut self, before: &Answer) -> bool {
+        let (Release::Catalogue(was) | Release::ExactAdHoc(was)) = before.release() else { return false };
+        let now = self.conditions.safeguards;
+        let stricter_before = was.persons > now.persons || was.events > now.events || was.at_risk > now.at_risk;
+        if stricter_before || !before.group_keys().into_iter().eq(&self.groups) {
+            return false;
+        }
+        let (layout, states) = states_of(before);
+        for (cell, _) in states.iter().enumerate().filter(|(_, state)| **state == State::Complementary) {
+            let own = match layout.counts(cell) {
+                Some(Counts::Persons { group }) => self.layout.persons(group),
+                Some(Counts::Missing { group }) => self.layout.missing(group),
+                Some(Counts::Value { .. } | Counts::Bin { .. }) => cell,
+                Some(Counts::Events { .. }) | None => continue,
+            };
+            self.stay_hidden.insert(own);
+        }
+        let curves = boundaries_of(before).into_iter().zip(&self.boundaries).enumerate();
+        for (group, (_, boundaries)) in curves.filter(|(_, (was, _))| was.is_empty()) {
+            self.stay_hidden.extend((0..boundaries.len()).map(|at| self.layout.events(group, at)));
+        }
+        true
     }
 
     /// How many groups keep an earlier number.
@@ -138,6 +170,11 @@ impl Draft {
                         states[self.layout.events(group, interval)] = State::Shown;
                     }
                 }
+            }
+        }
+        for &cell in &self.stay_hidden {
+            if states[cell] == State::Shown {
+                states[cell] = State::Complementary;
             }
         }
         states
@@ -332,6 +369,8 @@ fn at_risk(interval: &Interval, safeguards: Safeguards) -> Cell {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use node_protocol::release::Way;
     use node_statistics::frequency::{GroupTotal, TimeCount};
     use proptest::prelude::*;
@@ -346,6 +385,10 @@ mod tests {
     }
 
     fn draft(statistic: Statistic, table: FrequencyTable) -> Draft {
+        draft_under(conditions(), statistic, table)
+    }
+
+    fn draft_under(conditions: Conditions, statistic: Statistic, table: FrequencyTable) -> Draft {
         let query = Query {
             dictionary: "1.0".into(),
             project: None,
@@ -354,8 +397,9 @@ mod tests {
             by: vec![],
             statistic,
         };
-        let sealed = Confidential::seal(table, conditions());
-        Draft::of(Counted { query: &query, groups: vec![GroupKey::new()], lower_edges: vec![], sealed })
+        let lower_edges = if matches!(query.statistic, Statistic::Histogram { .. }) { vec![0, 30, 90] } else { vec![] };
+        let sealed = Confidential::seal(table, conditions);
+        Draft::of(Counted { query: &query, groups: vec![GroupKey::new()], lower_edges, sealed })
     }
 
     fn answer(draft: &Draft) -> Answer {
@@ -395,16 +439,60 @@ mod tests {
         assert_eq!(count(GroupTotal { rows: 5, persons: 5, ..GroupTotal::default() }).persons, Cell::Exact { n: 5 });
     }
 
+    fn sum(values: &[u64]) -> Sum {
+        let mut sorted = values.to_vec();
+        sorted.sort_unstable_by(|a, b| b.cmp(a));
+        let squares = values.iter().map(|value| u128::from(*value) * u128::from(*value)).sum();
+        let n = values.len() as u64;
+        let (largest, second) = (sorted[0], sorted.get(1).copied().unwrap_or(0));
+        Sum { persons: n, rows: n, key_sum: 0, sum: values.iter().sum(), sum_of_squares: squares, largest, second }
+    }
+
+    /// All numbers that an answer shows, by their place; months of survival by month, whatever else is shown around them.
+    fn numbers(answer: &Answer) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        let mut note = |place: String, cell: Cell| {
+            if let Some(n) = cell.exact() {
+                found.insert(place, n.to_string());
+            }
+        };
+        match answer {
+            Answer::Count(answer) => note("persons".into(), answer.cells[0].persons),
+            Answer::Histogram(answer) => {
+                let cells = answer.groups[0].bins.iter().chain([&answer.groups[0].missing]);
+                cells.enumerate().for_each(|(at, cell)| note(format!("bin {at}"), *cell));
+            }
+            Answer::Mean(answer) => {
+                let value = &answer.groups[0].values[0];
+                note("persons".into(), value.persons);
+                note("rows".into(), value.rows);
+                value.sum.into_iter().for_each(|sum| note("sum".into(), Cell::Exact { n: sum }));
+            }
+            Answer::Survival(answer) => {
+                let group = &answer.groups[0];
+                note("persons".into(), group.persons);
+                note("missing".into(), group.missing);
+                for cut in &group.cuts {
+                    note(format!("at risk {}", cut.month), cut.at_risk);
+                }
+                // events of merged intervals differ, but their sum up to a shared boundary does not
+                let mut events = 0;
+                for (month, more, _, _) in group.boundaries.rows() {
+                    events += more;
+                    note(format!("events up to {month}"), Cell::Exact { n: events });
+                }
+                let curve = group.boundaries.rows().map(|(month, _, _, survival)| (month, survival));
+                let cuts = group.cuts.iter().filter_map(|cut| Some((cut.month, cut.survival?)));
+                for (month, survival) in curve.chain(cuts) {
+                    found.insert(format!("survival {month}"), format!("{survival:.9}"));
+                }
+            }
+        }
+        found
+    }
+
     #[test]
     fn a_sum_that_one_or_two_make_up_is_withheld() {
-        let sum = |values: &[u64]| {
-            let mut sorted = values.to_vec();
-            sorted.sort_unstable_by(|a, b| b.cmp(a));
-            let squares = values.iter().map(|value| u128::from(*value) * u128::from(*value)).sum();
-            let n = values.len() as u64;
-            let (largest, second) = (sorted[0], sorted.get(1).copied().unwrap_or(0));
-            Sum { persons: n, rows: n, key_sum: 0, sum: values.iter().sum(), sum_of_squares: squares, largest, second }
-        };
         let shown = |values: &[u64]| {
             let table = FrequencyTable { sums: vec![sum(values)], ..FrequencyTable::default() };
             match answer(&draft(Statistic::Mean { fields: vec!["overall_days".into()] }, table)) {
@@ -509,6 +597,56 @@ mod tests {
                 let first = by_month.entry(cut.month).or_insert((cut.at_risk, cut.survival));
                 prop_assert_eq!(first.0, cut.at_risk);
                 prop_assert!((first.1.unwrap_or(0.0) - cut.survival.unwrap_or(1.0)).abs() < 1e-12);
+            }
+        }
+
+        /// Of every statistic, whatever a stricter policy shows a laxer one shows too, with the same number.
+        #[test]
+        fn a_tighter_policy_never_shows_more(
+            rows in stratum(),
+            cuts in cut_list(),
+            parts in proptest::collection::vec(0..12_u64, 4),
+            values in proptest::collection::vec(0..40_u64, 1..12),
+            (persons, events, at_risk) in (3..9_u32, 3..9_u32, 3..30_u32),
+            (more_persons, more_events, more_at_risk) in (0..9_u32, 0..9_u32, 0..30_u32),
+            (largest_percent, p_percent) in ((20..=80_u32, 0..60_u32), (10..=60_u32, 0..60_u32)),
+        ) {
+            let lax = Conditions {
+                safeguards: Safeguards { persons: persons.max(events), events, at_risk },
+                dominance: Dominance { largest_percent: largest_percent.0, p_percent: p_percent.0 },
+                ..conditions()
+            };
+            let strict = Conditions {
+                safeguards: Safeguards {
+                    persons: (persons + more_persons).max(events + more_events),
+                    events: events + more_events,
+                    at_risk: at_risk + more_at_risk,
+                },
+                dominance: Dominance {
+                    largest_percent: largest_percent.0.saturating_sub(largest_percent.1),
+                    p_percent: p_percent.0 + p_percent.1,
+                },
+                ..conditions()
+            };
+            let total: u64 = rows.values().map(|persons| u64::from(*persons)).sum();
+            let of = |persons: u64| GroupTotal { rows: persons, persons, ..GroupTotal::default() };
+            let with = |groups| FrequencyTable { groups, ..FrequencyTable::default() };
+            let survival = Statistic::Survival { endpoint: "event_free".into(), cuts_months: cuts };
+            let asked = [
+                (Statistic::Count, with(vec![of(parts[0])])),
+                (Statistic::Histogram { field: "overall_days".into() }, with(parts.iter().map(|n| of(*n)).collect())),
+                (Statistic::Mean { fields: vec!["overall_days".into()] }, FrequencyTable { sums: vec![sum(&values)], ..with(vec![of(total)]) }),
+                (survival, FrequencyTable { times: times(rows), ..with(vec![of(total)]) }),
+            ];
+            for (statistic, table) in asked {
+                let [lax, strict] = [lax, strict].map(|conditions| {
+                    let draft = draft_under(conditions, statistic.clone(), table.clone());
+                    draft.answer(&draft.states(), Release::ExactAdHoc(SAFEGUARDS))
+                });
+                let (all, fewer) = (numbers(&lax), numbers(&strict));
+                for (place, number) in &fewer {
+                    prop_assert_eq!(all.get(place), Some(number), "{} of {}", place, statistic.name());
+                }
             }
         }
 

@@ -23,7 +23,7 @@ pub enum JointError {
     #[error("the tables of the catalogue cannot be linked")]
     Linked(#[source] LinkedError),
     /// The suppression did not end within its bounds.
-    #[error("the catalogue cannot be protected within the work that is allowed")]
+    #[error("the catalogue cannot be protected within the work that is allowed: lower thresholds take less")]
     Suppress(#[source] ProtectError),
     /// With what was released before, a hidden number would follow whatever is hidden now.
     #[error("with what was released before, a hidden number would follow")]

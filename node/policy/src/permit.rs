@@ -290,8 +290,10 @@ pub fn project_per_week(policy: &Policy, project: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use node_protocol::release::Mechanism;
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::{compare::Direction, policy::ReviewClass};
     use node_protocol::project::PrivacyTerms;
 
     const POLICY: &str = include_str!("../../../config/policy.toml");
@@ -420,6 +422,82 @@ mod tests {
     fn queries_are_bounded() {
         let small = POLICY.replace("cells = 1000", "cells = 8");
         assert_eq!(ask(&Ask { policy: small, ..Ask::default() }), Err(ProblemKind::TooManyCells));
+    }
+
+    /// One way to tighten a policy.
+    fn tighten(policy: &mut Policy, which: usize, by: u32) {
+        let project = policy.project.entry("mx-2026-001".parse().unwrap()).or_default();
+        match which {
+            0 => {
+                policy.threshold.persons += by;
+                policy.exploration.persons = policy.exploration.persons.max(policy.threshold.persons);
+                policy.noise.bound = policy.noise.bound.max(policy.threshold.persons);
+            }
+            1 => policy.threshold.events = (policy.threshold.events + by).min(policy.threshold.persons),
+            2 => policy.threshold.at_risk += by,
+            3 => policy.threshold.largest_percent -= by,
+            4 => policy.threshold.p_percent += by,
+            5 => policy.exploration.persons += by,
+            6 => policy.exploration.statistics.clear(),
+            7 => policy.exploration.tables.clear(),
+            8 => policy.exploration.fields = vec!["stage".to_owned()],
+            9 => policy.size.cells = by,
+            10 => policy.size.conditions = 1,
+            11 => policy.size.fields = 1,
+            12 => policy.review.push(ReviewClass { way: None, statistic: Some("count".to_owned()), table: None }),
+            13 => project.persons = Some(policy.threshold.persons.max(by)),
+            14 => project.review = true,
+            15 => project.per_week = Some(by),
+            _ => project.closed = true,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_tighter_policy_never_permits_more(
+            changes in proptest::collection::vec((0..17_usize, 1..9_u32), 1..5),
+            by in proptest::sample::select(vec!["stage", "sex", "index_cancer"]),
+            statistic in proptest::sample::select(vec![COUNT, SURVIVAL]),
+            conditions in 0..3_usize,
+            inside in any::<bool>(),
+            lane in proptest::sample::select(vec![Lane::Perturbed, Lane::Exact, Lane::DifferentiallyPrivate]),
+        ) {
+            let lax = Policy::parse(POLICY).unwrap();
+            let mut tight = lax.clone();
+            for (which, by) in changes {
+                tighten(&mut tight, which, by);
+            }
+            for change in crate::compare::changes(&lax, &tight) {
+                prop_assert!(change.direction != Direction::Looser, "{}", change.key);
+            }
+            let project = if inside { r#""project":"mx-2026-001","# } else { "" };
+            let condition = r#"{"field":"stage","in":["1"]}"#;
+            let json = format!(
+                r#"{{"dictionary":"1.0",{project}"table":"cases","by":["{by}"],"where":[{}],"statistic":{statistic}}}"#,
+                vec![condition; conditions].join(",")
+            );
+            let query = Query::parse(json.as_bytes()).unwrap();
+            let (dictionary, peer, grant) = (Dictionary::built_in().unwrap(), "mx".parse().unwrap(), grant(lane));
+            let asking = Asking { role: Role::Researcher, peer: &peer, grant: Some(&grant) };
+            let now = "2026-11-21T12:00:00Z".parse().unwrap();
+            let [lax, tight] = [lax, tight].map(|policy| {
+                let week = project_per_week(&policy, "mx-2026-001");
+                permit(query.clone(), asking, &policy, &dictionary, now).map(|permitted| (permitted, week))
+            });
+            if let Ok((tight, tight_week)) = tight {
+                let Ok((lax, lax_week)) = lax else { return Err(TestCaseError::fail("refused by the laxer policy")) };
+                let (strict, loose) = (tight.conditions(), lax.conditions());
+                prop_assert!(strict.safeguards.persons >= loose.safeguards.persons);
+                prop_assert!(strict.safeguards.events >= loose.safeguards.events);
+                prop_assert!(strict.safeguards.at_risk >= loose.safeguards.at_risk);
+                prop_assert!(strict.dominance.largest_percent <= loose.dominance.largest_percent);
+                prop_assert!(strict.dominance.p_percent >= loose.dominance.p_percent);
+                prop_assert_eq!((strict.way, strict.unit), (loose.way, loose.unit));
+                prop_assert!(tight.review().is_some() || lax.review().is_none());
+                prop_assert!(tight_week <= lax_week);
+            }
+        }
     }
 
     #[test]

@@ -344,6 +344,13 @@ impl Policy {
         if quota.peer_per_week < quota.researcher_per_week {
             return value("quota.peer_per_week", "at least researcher_per_week, which it includes");
         }
+        // below twice the variance, no number behind the noise can be told for certain, however the answers are combined
+        if f64::from(quota.different_per_quarter) >= 2.0 * self.noise.variance && !self.rehearsal {
+            return value(
+                "quota.different_per_quarter",
+                "less than twice noise.variance: noise wears off with every further query",
+            );
+        }
         let size = self.size;
         if !(1..=MAX_CELLS).contains(&u64::from(size.cells))
             || !(1..=MAX_CONDITIONS as u64).contains(&u64::from(size.conditions))

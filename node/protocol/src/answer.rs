@@ -40,6 +40,17 @@ impl Answer {
         }
     }
 
+    /// The keys of its groups, in order.
+    #[must_use]
+    pub fn group_keys(&self) -> Vec<&GroupKey> {
+        match self {
+            Self::Count(answer) => answer.cells.iter().map(|cell| &cell.group).collect(),
+            Self::Histogram(answer) => answer.groups.iter().map(|group| &group.group).collect(),
+            Self::Mean(answer) => answer.groups.iter().map(|group| &group.group).collect(),
+            Self::Survival(answer) => answer.groups.iter().map(|group| &group.group).collect(),
+        }
+    }
+
     /// All its cells, group by group.
     #[must_use]
     pub fn cells(&self) -> Vec<Cell> {

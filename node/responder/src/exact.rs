@@ -51,11 +51,17 @@ impl Responder {
         let snapshot = published.snapshot.id;
         let stored = self.store.released_before(&snapshot, &question, "exact_ad_hoc").await.map_err(Fault::from)?;
         let safeguards = permitted.conditions().safeguards;
-        if let Some(stored) = stored.filter(|answer| answer.release() == Release::ExactAdHoc(safeguards)) {
-            // the same question has the same answer, whatever was released since
-            return again(stored).map_err(|refusal| refused(&refusal));
-        }
         let mut draft = self.draft(permitted, published)?;
+        match stored {
+            // the same question has the same answer, whatever was released since
+            Some(stored) if stored.release() == Release::ExactAdHoc(safeguards) => {
+                return again(stored).map_err(|refusal| refused(&refusal));
+            }
+            Some(stored) => {
+                draft.keep_hidden(&stored);
+            }
+            None => {}
+        }
         let before = self.store.last_release(&question, "exact_ad_hoc", &snapshot).await.map_err(Fault::from)?;
         if let Some((snapshot, answer)) = &before {
             for Since { earlier, changed } in self.since(permitted, published, *snapshot, answer)? {

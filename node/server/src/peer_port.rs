@@ -1,6 +1,6 @@
 //! The port for peers: `/v1`, mutual TLS, nothing without a recognised certificate.
 
-use std::{future::Ready, future::ready, sync::Arc};
+use std::{future::Ready, future::ready, sync::Arc, time::Instant};
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse,
@@ -82,8 +82,12 @@ async fn answers(
     responder: Data<Arc<Responder>>,
 ) -> Result<HttpResponse, Refusal> {
     let (token, question) = asked(&request, body)?;
-    let signed = responder.answer(&peer.0, token, question).await?;
-    Ok(HttpResponse::Ok().content_type(JOSE).body(signed))
+    let (study, statistic, begun) = (question.study.clone(), question.query.statistic.name(), Instant::now());
+    let answered = responder.answer(&peer.0, token, question).await;
+    let outcome = answered.as_ref().map_or_else(|problem| problem.kind.urn(), |_| "answered");
+    let duration_ms = begun.elapsed().as_secs_f64() * 1e3;
+    tracing::info!(peer.id = %peer.0.node(), study.id = %study, statistic, outcome, duration_ms, "a peer asked");
+    Ok(HttpResponse::Ok().content_type(JOSE).body(answered?))
 }
 
 /// The token and the question of a request.
