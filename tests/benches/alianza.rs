@@ -313,7 +313,7 @@ fn look_up(criterion: &mut Criterion) {
     let indicators: Vec<_> = indicators.into_iter().filter(|one| one.query.table == "cases").collect();
     let made = compute(&indicators, &snapshot, &policy, &dictionary, &[], &|_| None).unwrap();
     let query = indicators.last().unwrap().query.clone();
-    let catalogue = Catalogue::of(made.entries).unwrap();
+    let catalogue = Catalogue::of(made.entries, Vec::new()).unwrap();
     criterion.bench_function("catalogue/an indicator looked up", |b| {
         b.iter(|| black_box(catalogue.answer_to(black_box(&query)).unwrap().clone()));
     });

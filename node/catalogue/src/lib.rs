@@ -91,6 +91,9 @@ pub struct Made {
     /// Catalogues of the same snapshot that were in force before, under other policies: their numbers are out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Vec<CatalogueEntry>>,
+    /// How many exact answers on other snapshots it was suppressed together with.
+    #[serde(default)]
+    pub elsewhere: usize,
 }
 
 /// What became of the cells of a catalogue: shown to the steward before it is put in force.
@@ -176,7 +179,7 @@ pub fn compute(
     });
     let utility_lost = if lost.is_empty() { 0.0 } else { lost.iter().sum::<f64>() / lost.len() as f64 };
     let report = Report { indicators: lines.collect(), utility_lost, rounds, narrow };
-    Ok(Made { entries, report, dominance: Some(policy.dominance()), earlier: Vec::new() })
+    Ok(Made { entries, report, dominance: Some(policy.dominance()), earlier: Vec::new(), elsewhere: 0 })
 }
 
 /// The indicators about one kind of unit.
@@ -272,13 +275,13 @@ impl Group {
         }));
         let mut hidden = Vec::new();
         for (at, out) in out.iter().enumerate() {
-            let banded = out.cells.1.iter().enumerate().filter(|(_, state)| **state == State::Banded);
+            let banded = out.cells.1.iter().enumerate().filter(|(_, state)| state.may_be_small());
             hidden.extend(banded.map(|(cell, _)| (at, cell)));
         }
         for (at, draft) in self.drafts.iter().enumerate() {
             hidden.extend(draft.hidden().into_iter().map(|cell| (out.len() + at, cell)));
         }
-        let patterns = membership(&questions, &hidden)?;
+        let patterns = membership(&questions, &hidden, out.len())?;
         let known = out.into_iter().map(|out| out.cells).collect();
         Ok(joint::release_catalogue(&self.drafts, known, patterns, &Work::default())?)
     }

@@ -76,7 +76,7 @@ impl Kept {
     /// The same marked with where it is from; none if it shows no number, or is from elsewhere than the changes were counted from.
     /// Numbers that were told under a smaller threshold are not told on, nor is what they are now: the difference would tell the change.
     fn from(mut self, earlier: &Earlier<'_>, least: u32) -> Option<Self> {
-        let numbers: Vec<u64> = self.cells().iter().filter_map(|cell| cell.shown()).collect();
+        let numbers: Vec<u64> = self.cells().iter().filter_map(Cell::shown).collect();
         if numbers.iter().any(|n| *n < u64::from(least)) {
             self.hide();
         }

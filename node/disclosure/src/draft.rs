@@ -1,6 +1,6 @@
 //! An exact answer before it is audited: what each cell would show, and why a cell may not be shown.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use node_domain::dictionary::Unit;
 use node_protocol::{
@@ -111,22 +111,28 @@ impl Draft {
         let (Release::Catalogue(was) | Release::ExactAdHoc(was)) = before.release() else { return false };
         let now = self.conditions.safeguards;
         let stricter_before = was.persons > now.persons || was.events > now.events || was.at_risk > now.at_risk;
-        if stricter_before || !before.group_keys().into_iter().eq(&self.groups) {
+        // the groups may be in another order: that of another spelling of the same question
+        let own: BTreeMap<&GroupKey, usize> = self.groups.iter().zip(0..).collect();
+        let places: Option<Vec<usize>> = before.group_keys().iter().map(|key| own.get(key).copied()).collect();
+        let Some(places) = places.filter(|places| !stricter_before && places.len() == self.groups.len()) else {
             return false;
-        }
+        };
         let (layout, states) = states_of(before);
-        for (cell, _) in states.iter().enumerate().filter(|(_, state)| **state == State::Complementary) {
+        let hidden = |state: State| matches!(state, State::Complementary { .. } | State::Unmarked);
+        for (cell, _) in states.iter().enumerate().filter(|(_, state)| hidden(**state)) {
             let own = match layout.counts(cell) {
-                Some(Counts::Persons { group }) => self.layout.persons(group),
-                Some(Counts::Missing { group }) => self.layout.missing(group),
-                Some(Counts::Value { .. } | Counts::Bin { .. }) => cell,
+                Some(Counts::Persons { group }) => self.layout.persons(places[group]),
+                Some(Counts::Missing { group }) => self.layout.missing(places[group]),
+                Some(Counts::Value { group, field: part } | Counts::Bin { group, bin: part }) => {
+                    self.layout.part(places[group], part)
+                }
                 Some(Counts::Events { .. }) | None => continue,
             };
             self.stay_hidden.insert(own);
         }
-        let curves = boundaries_of(before).into_iter().zip(&self.boundaries).enumerate();
-        for (group, (_, boundaries)) in curves.filter(|(_, (was, _))| was.is_empty()) {
-            self.stay_hidden.extend((0..boundaries.len()).map(|at| self.layout.events(group, at)));
+        let curves = boundaries_of(before);
+        for (_, group) in curves.iter().zip(places).filter(|(months, _)| months.is_empty()) {
+            self.stay_hidden.extend((0..self.boundaries[group].len()).map(|at| self.layout.events(group, at)));
         }
         true
     }
@@ -141,7 +147,7 @@ impl Draft {
     #[must_use]
     pub fn hidden(&self) -> Vec<usize> {
         let states = self.states();
-        (0..states.len()).filter(|cell| states[*cell] == State::Banded).collect()
+        (0..states.len()).filter(|cell| states[*cell].may_be_small()).collect()
     }
 
     /// What thresholds and dominance alone say of each cell, in the order of the layout.
@@ -174,14 +180,15 @@ impl Draft {
         }
         for &cell in &self.stay_hidden {
             if states[cell] == State::Shown {
-                states[cell] = State::Complementary;
+                states[cell] = State::Complementary { least: u64::from(self.conditions.safeguards.persons) };
             }
         }
         states
     }
 
     fn by_size(&self, persons: u64) -> State {
-        if persons >= u64::from(self.conditions.safeguards.persons) { State::Shown } else { State::Banded }
+        let below = u64::from(self.conditions.safeguards.persons);
+        if persons >= below { State::Shown } else { State::Banded { below } }
     }
 
     /// How much would be lost with a cell: its persons.
@@ -217,12 +224,12 @@ impl Draft {
         between::with_kept(answer, &self.kept)
     }
 
-    fn cell(&self, n: u64, state: State) -> Cell {
-        let k = u64::from(self.conditions.safeguards.persons);
+    fn cell(n: u64, state: State) -> Cell {
         match state {
             State::Shown => Cell::Exact { n },
-            State::Banded => Cell::Banded { low: 0, high: k.saturating_sub(1) },
-            State::Complementary | State::Absent => Cell::Refused { reason: Withheld::Complementary },
+            State::Banded { below } => Cell::Banded { low: 0, high: below.saturating_sub(1) },
+            State::Complementary { .. } | State::Absent => Cell::Refused { reason: Withheld::Complementary },
+            State::Unmarked => Cell::Refused { reason: Withheld::Unspecified },
         }
     }
 
@@ -230,7 +237,7 @@ impl Draft {
         let cells = self.groups.iter().zip(&self.table.groups).zip(states);
         cells
             .map(|((group, total), state)| {
-                let persons = self.cell(total.persons, *state);
+                let persons = Self::cell(total.persons, *state);
                 // rows beside persons would tell how many have several: a small cell that no table protects
                 let public = self.conditions.unit == Unit::None;
                 let cases = (public && total.rows > total.persons).then_some(Cell::Exact { n: total.rows });
@@ -241,7 +248,7 @@ impl Draft {
 
     fn histogram(&self, states: &[State]) -> Vec<HistogramGroup> {
         let bins = self.lower_edges.len();
-        let cell = |at: usize| self.cell(self.table.groups[at].persons, states[at]);
+        let cell = |at: usize| Self::cell(self.table.groups[at].persons, states[at]);
         let group = |at: usize| HistogramGroup {
             group: self.groups[at].clone(),
             bins: (0..bins).map(|bin| cell(self.layout.part(at, bin))).collect(),
@@ -262,7 +269,7 @@ impl Draft {
     }
 
     fn mean(&self, sum: &Sum, state: State) -> MeanValue {
-        let persons = self.cell(sum.persons, state);
+        let persons = Self::cell(sum.persons, state);
         let withheld = dominates(sum, self.conditions.dominance) || too_small(sum, self.conditions.safeguards);
         let shown = state == State::Shown && !withheld;
         // of persons, rows beside them would tell how many have several; and squares beside a sum how many have each value
@@ -279,8 +286,8 @@ impl Draft {
 
     fn curve(&self, group: usize, states: &[State], asked: &[u16]) -> SurvivalGroup {
         let (total, boundaries) = (self.table.groups[group], &self.boundaries[group]);
-        let persons = self.cell(total.persons, states[self.layout.persons(group)]);
-        let missing = self.cell(total.missing_time, states[self.layout.missing(group)]);
+        let persons = Self::cell(total.persons, states[self.layout.persons(group)]);
+        let missing = Self::cell(total.missing_time, states[self.layout.missing(group)]);
         let key = self.groups[group].clone();
         let empty = |cuts| SurvivalGroup {
             group: key.clone(),
@@ -369,8 +376,6 @@ fn at_risk(interval: &Interval, safeguards: Safeguards) -> Cell {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use node_protocol::release::Way;
     use node_statistics::frequency::{GroupTotal, TimeCount};
     use proptest::prelude::*;

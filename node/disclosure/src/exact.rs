@@ -9,7 +9,7 @@ use crate::{
     confidential::Confidential,
     draft::Draft,
     layout::{Layout, State},
-    linked::Work,
+    linked::{Work, suppress::Told},
     linked_cells::suppress,
     membership::Membership,
     release::Released,
@@ -52,7 +52,8 @@ pub fn release_exact(
     let (membership, _) = membership.open();
     let first = known.len();
     let known = known.into_iter().map(|(_, states)| states).collect();
-    let suppressed = suppress(&membership, known, std::slice::from_ref(draft), base, work);
+    let drafts = std::slice::from_ref(draft);
+    let suppressed = suppress(&membership, known, (drafts, Told::Nothing), base, work);
     let suppressed = suppressed.map_err(|_| ExactRefusal::TooLarge)?;
     if !suppressed.proved {
         return Err(ExactRefusal::Discloses);
@@ -85,4 +86,82 @@ pub fn release_public(draft: &Draft) -> Result<Released<Answer>, ExactRefusal> {
         Way::Exact | Way::Perturbed | Way::Private(_) => Release::ExactAdHoc(conditions.safeguards),
     };
     Ok(Released(draft.answer(&draft.states(), release)))
+}
+
+#[cfg(test)]
+mod tests {
+    use node_domain::dictionary::Unit;
+    use node_protocol::{
+        answer::{CountAnswer, GroupKey},
+        cell::{Cell, Withheld},
+        query::{Query, Statistic},
+        release::{Conditions, Dominance},
+    };
+    use node_statistics::frequency::{FrequencyTable, GroupTotal};
+
+    use super::*;
+    use crate::{membership::UnitPattern, release::Counted};
+
+    const SAFEGUARDS: Safeguards = Safeguards { persons: 5, events: 3, at_risk: 10 };
+
+    fn conditions() -> Conditions {
+        let dominance = Dominance { largest_percent: 80, p_percent: 10 };
+        Conditions { safeguards: SAFEGUARDS, dominance, unit: Unit::Person, way: Way::Exact }
+    }
+
+    fn draft(persons: &[u64]) -> Draft {
+        let query = Query {
+            dictionary: "1.0".into(),
+            project: None,
+            table: "cases".into(),
+            conditions: Vec::new(),
+            by: vec!["sex".into()],
+            statistic: Statistic::Count,
+        };
+        let groups = (0..persons.len()).map(|at| GroupKey::from([("sex".to_owned(), Some(at.to_string()))])).collect();
+        let totals = persons.iter().map(|n| GroupTotal { rows: *n, persons: *n, ..GroupTotal::default() }).collect();
+        let table = FrequencyTable { groups: totals, ..FrequencyTable::default() };
+        let sealed = Confidential::seal(table, conditions());
+        Draft::of(Counted { query: &query, groups, lower_edges: Vec::new(), sealed })
+    }
+
+    /// A total that is known, and a draft of its parts.
+    fn parts_of_a_total(persons: &[u64], differences: Vec<Vec<u32>>) -> Result<Answer, ExactRefusal> {
+        let known = (Layout::Groups { groups: 1 }, vec![State::Shown]);
+        let patterns = persons.iter().zip(1..).map(|(units, cell)| UnitPattern { cells: vec![0, cell], units: *units });
+        let membership = Membership {
+            layouts: vec![Layout::Groups { groups: 1 }, Layout::Groups { groups: persons.len() }],
+            offsets: vec![0, 1],
+            patterns: patterns.collect(),
+            differences,
+        };
+        let sealed = Confidential::seal(membership, conditions());
+        let released = release_exact(&draft(persons), SAFEGUARDS, vec![known], sealed, &Work::default())?;
+        Ok(released.get().clone())
+    }
+
+    fn cells(answer: Answer) -> Vec<Cell> {
+        let Answer::Count(CountAnswer { cells, .. }) = answer else { unreachable!("counts") };
+        cells.into_iter().map(|cell| cell.persons).collect()
+    }
+
+    const HIDDEN: Cell = Cell::Refused { reason: Withheld::Unspecified };
+
+    #[test]
+    fn hidden_cells_look_alike_so_that_no_mark_tells_a_number() {
+        // two bands of 0 to 4 beside a total of eight would be four and four
+        assert_eq!(cells(parts_of_a_total(&[4, 4, 30], Vec::new()).unwrap()), [HIDDEN, HIDDEN, Cell::Exact { n: 30 }]);
+        // a band beside the mark of a large one, which hold five together, would be nobody and five
+        assert_eq!(cells(parts_of_a_total(&[0, 5, 30], Vec::new()).unwrap()), [HIDDEN, HIDDEN, Cell::Exact { n: 30 }]);
+    }
+
+    #[test]
+    fn a_difference_in_which_nobody_is_hides_like_a_small_one() {
+        let small = cells(parts_of_a_total(&[9, 2], Vec::new()).unwrap());
+        assert_eq!(small, [HIDDEN, HIDDEN]);
+        let shown = cells(parts_of_a_total(&[9], Vec::new()).unwrap());
+        assert_eq!(shown, [Cell::Exact { n: 9 }], "all there can be are counted");
+        let somebody_else_could_be_there = vec![vec![0]];
+        assert_eq!(cells(parts_of_a_total(&[9], somebody_else_could_be_there).unwrap()), [HIDDEN]);
+    }
 }

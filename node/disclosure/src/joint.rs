@@ -10,7 +10,10 @@ use crate::{
     confidential::Confidential,
     draft::Draft,
     layout::{Layout, State},
-    linked::{LinkedError, Work, suppress::ProtectError},
+    linked::{
+        LinkedError, Work,
+        suppress::{ProtectError, Told},
+    },
     linked_cells::{SuppressionError, suppress},
     membership::Membership,
     release::Released,
@@ -80,8 +83,13 @@ pub fn release_catalogue(
 ) -> Result<Protected, JointError> {
     let (membership, conditions) = membership.open();
     let (first, safeguards) = (known.len(), conditions.safeguards);
-    let known = known.into_iter().map(|(_, states)| states).collect();
-    let suppressed = suppress(&membership, known, drafts, safeguards, work)?;
+    let known: Vec<Vec<State>> = known.into_iter().map(|(_, states)| states).collect();
+    let suppress = |told| suppress(&membership, known.clone(), (drafts, told), safeguards, work);
+    let mut suppressed = suppress(Told::Size)?;
+    if !suppressed.proved {
+        // beside numbers that cannot be taken back, the mark of a cell may tell it: then none has one
+        suppressed = suppress(Told::Nothing)?;
+    }
     if !suppressed.proved {
         return Err(JointError::Pinned);
     }
@@ -98,13 +106,11 @@ pub fn release_catalogue(
 }
 
 fn tally(draft: &Draft, states: &[State]) -> Tally {
-    let count = |wanted: State| states.iter().filter(|state| **state == wanted).count();
-    Tally {
-        shown: count(State::Shown),
-        primary: count(State::Banded),
-        complementary: count(State::Complementary),
-        kept: draft.kept(),
-    }
+    let count = |hidden: fn(State) -> bool| states.iter().filter(|state| hidden(**state)).count();
+    let hidden = count(|state| !matches!(state, State::Shown | State::Absent));
+    let primary = draft.hidden().len();
+    let shown = count(|state| state == State::Shown);
+    Tally { shown, primary, complementary: hidden - primary, kept: draft.kept() }
 }
 
 /// An answer that was released by [`release_catalogue`] and stored with its snapshot.

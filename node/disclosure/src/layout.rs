@@ -3,6 +3,7 @@
 use node_protocol::{
     answer::Answer,
     cell::{Cell, Withheld},
+    release::Release,
 };
 
 /// The cells of one answer in a fixed order; every cell is a set of persons (or hospitals).
@@ -167,20 +168,35 @@ impl Layout {
 pub enum State {
     /// Its exact number is shown.
     Shown,
-    /// It is banded: fewer than the threshold.
-    Banded,
-    /// It is as large as the threshold at least, and hidden to protect others.
-    Complementary,
+    /// It is banded.
+    Banded {
+        /// It holds fewer than these: the threshold.
+        below: u64,
+    },
+    /// It is hidden to protect others.
+    Complementary {
+        /// It holds so many at least: the threshold.
+        least: u64,
+    },
+    /// It is hidden, and whether for being small or to protect others is not told.
+    Unmarked,
     /// It is in no answer: the open end of a curve, a curve that is not shown, a number of an earlier snapshot.
     Absent,
 }
 
 impl State {
-    fn of(cell: Cell) -> Self {
+    /// Whether the cell may hold fewer than the threshold: nobody is told that it does not.
+    #[must_use]
+    pub fn may_be_small(self) -> bool {
+        matches!(self, Self::Banded { .. } | Self::Unmarked)
+    }
+
+    fn of(cell: Cell, threshold: u64) -> Self {
         match cell {
             Cell::Exact { .. } => Self::Shown,
-            Cell::Banded { .. } => Self::Banded,
-            Cell::Refused { reason: Withheld::Complementary } => Self::Complementary,
+            Cell::Banded { high, .. } => Self::Banded { below: high.saturating_add(1) },
+            Cell::Refused { reason: Withheld::Complementary } => Self::Complementary { least: threshold },
+            Cell::Refused { reason: Withheld::Unspecified } => Self::Unmarked,
             Cell::Perturbed { .. } | Cell::Refused { .. } => Self::Absent,
         }
     }
@@ -189,9 +205,14 @@ impl State {
 /// The layout of an answer that was released, and what became of its cells.
 #[must_use]
 pub fn states_of(answer: &Answer) -> (Layout, Vec<State>) {
+    let threshold = match answer.release() {
+        Release::Catalogue(safeguards) | Release::ExactAdHoc(safeguards) => u64::from(safeguards.persons),
+        Release::Perturbed { .. } | Release::DifferentiallyPrivate { .. } => 0,
+    };
+    let state_of = |cell: Cell| State::of(cell, threshold);
     match answer {
         Answer::Count(answer) => {
-            let state = |earlier: bool, cell| if earlier { State::Absent } else { State::of(cell) };
+            let state = |earlier: bool, cell| if earlier { State::Absent } else { state_of(cell) };
             let states = answer.cells.iter().map(|cell| state(cell.as_of.is_some(), cell.persons)).collect();
             (Layout::Groups { groups: answer.cells.len() }, states)
         }
@@ -199,14 +220,14 @@ pub fn states_of(answer: &Answer) -> (Layout, Vec<State>) {
             let bins = answer.lower_edges.len() + 1;
             let states = answer.groups.iter().flat_map(|group| {
                 let cells = group.bins.iter().chain([&group.missing]);
-                cells.map(|cell| if group.as_of.is_some() { State::Absent } else { State::of(*cell) })
+                cells.map(|cell| if group.as_of.is_some() { State::Absent } else { state_of(*cell) })
             });
             (Layout::Bins { groups: answer.groups.len(), bins }, states.collect())
         }
         Answer::Mean(answer) => {
             let states = answer.groups.iter().flat_map(|group| {
                 let earlier = group.as_of.is_some();
-                group.values.iter().map(move |value| if earlier { State::Absent } else { State::of(value.persons) })
+                group.values.iter().map(move |value| if earlier { State::Absent } else { state_of(value.persons) })
             });
             (Layout::Values { groups: answer.groups.len(), fields: answer.fields.len() }, states.collect())
         }
@@ -214,8 +235,8 @@ pub fn states_of(answer: &Answer) -> (Layout, Vec<State>) {
             let layout = Layout::curves(answer.groups.iter().map(|group| group.boundaries.months.as_slice()));
             let mut states = vec![State::Absent; layout.len()];
             for (at, group) in answer.groups.iter().enumerate().filter(|(_, group)| group.as_of.is_none()) {
-                states[layout.persons(at)] = State::of(group.persons);
-                states[layout.missing(at)] = State::of(group.missing);
+                states[layout.persons(at)] = state_of(group.persons);
+                states[layout.missing(at)] = state_of(group.missing);
                 for interval in 0..group.boundaries.months.len() {
                     states[layout.events(at, interval)] = State::Shown;
                 }

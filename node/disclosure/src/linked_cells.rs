@@ -8,7 +8,7 @@ use crate::{
     linked::{
         CellInfo, Least, Linked, LinkedError, Pattern, Protects, Work,
         bounds::State as Chosen,
-        suppress::{CellRequest, ProtectError, Wanted, protect},
+        suppress::{CellRequest, ProtectError, Protected, Told, Wanted, protect},
     },
     membership::Membership,
 };
@@ -37,48 +37,103 @@ pub(crate) enum SuppressionError {
 }
 
 /// Chooses what to hide of the drafts, which are the last questions of `membership`; the `known` states of the questions before them
-/// cannot be changed.
+/// cannot be changed. With [`Told::Nothing`] all cells of the drafts that are hidden leave without a mark of why.
 pub(crate) fn suppress(
     membership: &Membership,
     known: Vec<Vec<State>>,
-    drafts: &[Draft],
+    (drafts, told): (&[Draft], Told),
     safeguards: Safeguards,
     work: &Work,
 ) -> Result<Suppressed, SuppressionError> {
     let first = known.len();
     let mut states = known;
     states.extend(drafts.iter().map(Draft::states));
-    let cells = Cells::of(membership, &states)?;
-    let requests: Vec<CellRequest> = cells
-        .places
-        .iter()
-        .map(|&(question, cell)| {
-            let draft = question.checked_sub(first).map(|at| &drafts[at]);
-            let state = match (states[question][cell], draft) {
-                (State::Shown, Some(draft)) => Wanted::MayShow { cost: draft.cost(cell) },
-                (State::Shown, None) => Wanted::Shown,
-                (State::Banded | State::Complementary | State::Absent, _) => Wanted::MustHide,
-            };
-            let bundle = draft.and_then(|draft| draft.layout().event_group(cell)).map(|group| bundle(question, group));
-            CellRequest { state, table: u32::try_from(question).unwrap_or(u32::MAX), bundle }
-        })
-        .collect();
-    let least = Least { persons: u64::from(safeguards.persons), events: u64::from(safeguards.events) };
-    let outcome = protect(&cells.linked, &requests, least, work)?;
-    for (&(question, cell), chosen) in cells.places.iter().zip(&outcome.states) {
-        if question >= first && *chosen == Chosen::Complementary {
-            states[question][cell] = State::Complementary;
-        }
+    let before = states.clone();
+    let choice = Choice { membership, drafts, first, told, safeguards };
+    let (mut rounds, mut narrow, mut proved) = (0, 0, true);
+    // those who could be beside a cell would make every other combination look less certain than it is: they come in by themselves
+    let passes: &[&[Vec<u32>]] =
+        if membership.differences.is_empty() { &[&[]] } else { &[&[], &membership.differences] };
+    for differences in passes {
+        let protected = choice.hide(&mut states, differences, work)?;
+        rounds += protected.rounds;
+        narrow = protected.narrow.len();
+        proved &= protected.pinned.is_empty();
     }
-    // what follows from earlier releases alone is past
-    let proved = outcome.pinned.is_empty();
-    Ok(Suppressed {
-        states,
-        proved,
-        utility_lost: outcome.utility_lost,
-        rounds: outcome.rounds,
-        narrow: outcome.narrow.len(),
-    })
+    let utility_lost = choice.lost(&before, &states);
+    if told == Told::Nothing {
+        let hidden =
+            states[first..].iter_mut().flatten().filter(|state| !matches!(state, State::Shown | State::Absent));
+        hidden.for_each(|state| *state = State::Unmarked);
+    }
+    Ok(Suppressed { states, proved, utility_lost, rounds, narrow })
+}
+
+/// Drafts to hide cells of.
+struct Choice<'a> {
+    membership: &'a Membership,
+    drafts: &'a [Draft],
+    /// The question of the first draft.
+    first: usize,
+    told: Told,
+    safeguards: Safeguards,
+}
+
+impl Choice<'_> {
+    /// Hides what it takes, beside what is hidden already.
+    fn hide(
+        &self,
+        states: &mut [Vec<State>],
+        differences: &[Vec<u32>],
+        work: &Work,
+    ) -> Result<Protected, SuppressionError> {
+        let cells = Cells::of(self.membership, states, differences)?;
+        let mut requests: Vec<CellRequest> =
+            cells.places.iter().map(|&(question, cell)| self.request(states, question, cell)).collect();
+        let nobody = CellRequest { state: Wanted::MustHide, told: Told::Nothing, table: u32::MAX, bundle: None };
+        requests.resize(cells.linked.cells().len(), nobody);
+        let Safeguards { persons, events, .. } = self.safeguards;
+        let least = Least { persons: u64::from(persons), events: u64::from(events) };
+        let protected = protect(&cells.linked, &requests, least, work)?;
+        for (&(question, cell), chosen) in cells.places.iter().zip(&protected.states) {
+            let state = &mut states[question][cell];
+            if question >= self.first && *state == State::Shown && *chosen != Chosen::Shown {
+                *state = State::Complementary { least: least.persons };
+            }
+        }
+        Ok(protected)
+    }
+
+    fn request(&self, states: &[Vec<State>], question: usize, cell: usize) -> CellRequest {
+        let draft = question.checked_sub(self.first).map(|at| &self.drafts[at]);
+        let state = match (states[question][cell], draft) {
+            (State::Shown, Some(draft)) => Wanted::MayShow { cost: draft.cost(cell) },
+            (State::Shown, None) => Wanted::Shown,
+            _ => Wanted::MustHide,
+        };
+        let told = match (states[question][cell], draft) {
+            (_, Some(_)) => self.told,
+            (State::Banded { below }, None) => Told::Between { least: 0, most: below.saturating_sub(1) },
+            (State::Complementary { least }, None) => Told::Between { least, most: u64::MAX },
+            (State::Unmarked | State::Shown | State::Absent, None) => Told::Nothing,
+        };
+        let bundle = draft.and_then(|draft| draft.layout().event_group(cell)).map(|group| bundle(question, group));
+        CellRequest { state, told, table: u32::try_from(question).unwrap_or(u32::MAX), bundle }
+    }
+
+    /// The persons in cells that were hidden to protect others, as a share of those in cells that could be shown; 0 to 1.
+    fn lost(&self, before: &[Vec<State>], after: &[Vec<State>]) -> f64 {
+        let (mut all, mut lost) = (0.0, 0.0);
+        for (at, draft) in self.drafts.iter().enumerate() {
+            let (before, after) = (&before[self.first + at], &after[self.first + at]);
+            for cell in (0..before.len()).filter(|cell| before[*cell] == State::Shown) {
+                let cost = draft.cost(cell) as f64;
+                all += cost;
+                lost += if after[cell] == State::Shown { 0.0 } else { cost };
+            }
+        }
+        if all > 0.0 { lost / all } else { 0.0 }
+    }
 }
 
 /// Groups of an answer are fewer than a million, so that numbers of bundles do not meet.
@@ -89,13 +144,14 @@ fn bundle(question: usize, group: usize) -> u32 {
 /// Linked tables, and where each of their cells is from.
 struct Cells {
     linked: Linked,
-    /// Question and its own number of each cell.
+    /// Question and its own number of each cell; the cells of those who could be beside others follow them.
     places: Vec<(usize, usize)>,
 }
 
 impl Cells {
-    /// Of the questions of `membership`, whose cells have these states. Cells that are in no answer are left out.
-    fn of(membership: &Membership, states: &[Vec<State>]) -> Result<Self, LinkedError> {
+    /// Of the questions of `membership`, whose cells have these states. Cells that are in no answer are left out. Each of the
+    /// `differences` has a cell of its own, in which nobody is.
+    fn of(membership: &Membership, states: &[Vec<State>], differences: &[Vec<u32>]) -> Result<Self, LinkedError> {
         let total: usize = membership.layouts.iter().map(Layout::len).sum();
         let mut number = vec![u32::MAX; total];
         let (mut places, mut infos) = (Vec::new(), Vec::new());
@@ -108,10 +164,20 @@ impl Cells {
                 infos.push(CellInfo { protects });
             }
         }
-        let patterns = membership.patterns.iter().map(|pattern| Pattern {
-            cells: pattern.cells.iter().map(|cell| number[*cell as usize]).filter(|cell| *cell != u32::MAX).collect(),
-            units: pattern.units,
-        });
+        let numbers = |cells: &[u32]| -> Vec<u32> {
+            cells.iter().map(|cell| number[*cell as usize]).filter(|cell| *cell != u32::MAX).collect()
+        };
+        let mut patterns: Vec<Pattern> = membership
+            .patterns
+            .iter()
+            .map(|pattern| Pattern { cells: numbers(&pattern.cells), units: pattern.units })
+            .collect();
+        for cells in differences {
+            let own = u32::try_from(infos.len()).unwrap_or(u32::MAX);
+            infos.push(CellInfo { protects: Protects::Persons });
+            let cells = numbers(cells).into_iter().chain([own]).collect();
+            patterns.push(Pattern { cells, units: 0 });
+        }
         Ok(Self { linked: Linked::new(infos, patterns)?, places })
     }
 }

@@ -11,6 +11,9 @@ pub struct Membership {
     pub offsets: Vec<u32>,
     /// The patterns; every person belongs to one.
     pub patterns: Vec<UnitPattern>,
+    /// The cells of persons who do not exist but could, each in a cell of one question that another question counts everybody of: that
+    /// nobody else is there would follow by subtraction.
+    pub differences: Vec<Vec<u32>>,
 }
 
 /// Persons who are counted in exactly the same cells.

@@ -42,6 +42,9 @@ pub enum TabulateError {
     /// A membership of nothing, which no permit covers.
     #[error("membership needs at least one question")]
     NoQuestion,
+    /// Conditions of which it cannot be told within bounds whether anybody can meet them.
+    #[error("the conditions of a question are too many to tell who can meet them")]
+    Conditions,
     /// A phantom in a cell that there is not.
     #[error("question {question} has no cell {cell}")]
     Phantom {

@@ -1,7 +1,5 @@
 //! The groups of a query: which combinations of codes there are, and which one a row belongs to.
 
-use std::collections::BTreeMap;
-
 use node_domain::dictionary::{Field, Kind, Table};
 use node_protocol::{
     answer::GroupKey,
@@ -141,21 +139,9 @@ impl<'c> Grouping<'c> {
         }
     }
 
-    /// Writes values that belong to `group` into one row of `columns`; a value that already does is left as it is.
-    pub(crate) fn imprint(&self, group: usize, row: usize, columns: &mut BTreeMap<String, Column>) {
-        // the histogram's axis first: where its field is grouped by too, the group decides
-        for axis in self.axes.iter().rev() {
-            let position = axis.position(group);
-            match (&axis.positions, columns.get_mut(&axis.field)) {
-                (Positions::Codes(_), Some(Column::Codes(codes))) => {
-                    codes[row] = u8::try_from(position).unwrap_or(u8::MAX);
-                }
-                (Positions::Numbers { .. } | Positions::Bins { .. }, Some(Column::Numbers(numbers))) => {
-                    numbers[row] = axis.number_at(position, numbers[row]);
-                }
-                _ => {} // `Axis::of` made the axis from this very column
-            }
-        }
+    /// The values of the fields of a group, as ranges of what their columns store, both ends included: the histogram's last.
+    pub(crate) fn values_of(&self, group: usize) -> impl Iterator<Item = (&str, Vec<(u16, u16)>)> {
+        self.axes.iter().map(move |axis| (axis.field.as_str(), axis.values_at(axis.position(group))))
     }
 }
 
@@ -229,23 +215,19 @@ impl<'c> Axis<'c> {
         group / self.stride as usize % self.size as usize
     }
 
-    /// A number at `position`: `present` itself where it is there, otherwise inside the query's range where the bin allows.
-    fn number_at(&self, position: usize, present: u16) -> u16 {
-        if position + 1 == self.size as usize {
-            return MISSING_NUMBER;
-        }
-        match &self.positions {
-            Positions::Numbers { low, .. } => low.saturating_add(u16::try_from(position).unwrap_or(u16::MAX)),
-            Positions::Bins { table, edges, .. } => {
-                let is_inside = |number: u16| usize::from(table[usize::from(number)]) == position;
-                let least = match self.codes {
-                    GroupCodes::Range { low, .. } => u16::try_from(low).unwrap_or(0),
-                    GroupCodes::List(_) => 0,
-                };
-                let edge = edges[position];
-                [present, least.max(edge), edge].into_iter().find(|number| is_inside(*number)).unwrap_or(edge)
+    /// The values at `position`, as the column stores them.
+    fn values_at(&self, position: usize) -> Vec<(u16, u16)> {
+        let at = u16::try_from(position).unwrap_or(MISSING_NUMBER);
+        let is_missing = position + 1 == self.size as usize;
+        let range = match &self.positions {
+            Positions::Codes(_) => (at, at),
+            _ if is_missing => (MISSING_NUMBER, MISSING_NUMBER),
+            Positions::Numbers { low, .. } => (low.saturating_add(at), low.saturating_add(at)),
+            Positions::Bins { edges, .. } => {
+                let next = edges.get(position + 1).map_or(MISSING_NUMBER, |next| *next);
+                (edges[position], next.saturating_sub(1))
             }
-            Positions::Codes(_) => MISSING_NUMBER,
-        }
+        };
+        vec![range]
     }
 }

@@ -6,18 +6,25 @@
 
 mod changes;
 mod coding;
+mod differences;
 mod layout;
 mod partition;
 mod phantoms;
 mod universe;
+mod values;
 
-use node_disclosure::{confidential::Confidential, membership::Membership};
+use node_disclosure::{
+    confidential::Confidential,
+    layout::Layout,
+    membership::{Membership, UnitPattern},
+};
 use node_policy::permit::Permitted;
 use node_protocol::query::Query;
 use node_snapshot::shelf::Snapshot;
 
 use self::{
     coding::{Coding, Occasion},
+    differences::Reaches,
     layout::layout_of,
     partition::Partition,
     phantoms::Phantoms,
@@ -38,21 +45,25 @@ pub struct Question<'q> {
 
 /// The patterns of all units over all questions, which must be about units of one kind.
 ///
-/// Units are matched by record key over all tables and snapshots. A phantom is a unit that does not exist but could: it is like
-/// the first row that its question counts, moved into the cell that `phantoms` names (question, local cell), and is counted in
-/// that cell in any case. In survival questions a phantom is counted as a person without an event.
+/// Units are matched by record key over all tables and snapshots. For each of the cells `hidden` (question, local cell) there is a
+/// phantom: a unit that does not exist but could. It is like the row that needs the least change to lie in the cell, and is counted
+/// in that cell in any case. In survival questions a phantom is counted as a person without an event.
+///
+/// Of the questions from `drafts` on, and of the others with them, it is also told where everybody in a cell, other than those
+/// hidden, is counted by another question that somebody could lie outside of.
 ///
 /// # Errors
-/// Where a snapshot lacks a column that the dictionary promises, a phantom names no cell, or nothing is asked.
+/// Where a snapshot lacks a column that the dictionary promises, a phantom names no cell, nothing is asked, or conditions are too many.
 ///
 /// # Privacy
 /// Patterns of few units tell them apart. They are sealed under the conditions of the first question.
 pub fn membership(
     questions: &[Question<'_>],
-    phantoms: &[(usize, usize)],
+    hidden: &[(usize, usize)],
+    drafts: usize,
 ) -> Result<Confidential<Membership>, TabulateError> {
     let conditions = questions.first().ok_or(TabulateError::NoQuestion)?.permitted.conditions();
-    Ok(Confidential::seal(link(questions, phantoms)?, conditions))
+    Ok(Confidential::seal(link(questions, hidden, drafts)?, conditions))
 }
 
 /// Per group of the query's `by`, the number of units that count in one of two snapshots only, or count otherwise than before.
@@ -73,7 +84,7 @@ pub fn changed(
     Ok(Confidential::seal(changes::between(old, new)?, new.1.conditions()))
 }
 
-fn link(questions: &[Question<'_>], phantoms: &[(usize, usize)]) -> Result<Membership, TabulateError> {
+fn link(questions: &[Question<'_>], hidden: &[(usize, usize)], drafts: usize) -> Result<Membership, TabulateError> {
     let columns = questions.iter().map(|question| columns_of(question.snapshot, question.permitted));
     let universe = Universe::of(columns.collect::<Result<_, _>>()?);
     let (mut plans, mut layouts, mut offsets) = (Vec::new(), Vec::new(), Vec::new());
@@ -87,25 +98,64 @@ fn link(questions: &[Question<'_>], phantoms: &[(usize, usize)]) -> Result<Membe
         plans.push(plan);
         layouts.push(layout);
     }
-    let phantoms = Phantoms::of(questions, &universe, &plans, &layouts, phantoms)?;
-    let mut occasions = Vec::with_capacity(questions.len());
-    for (at, ((question, plan), layout)) in questions.iter().zip(&plans).zip(&layouts).enumerate() {
-        let real = Coding::new(plan, layout, question.boundaries);
-        let phantoms = phantoms.codes(at, question, layout)?;
-        occasions.push(Occasion { real, layout, units: universe.units_of(at), phantoms });
-    }
+    let mut patterns = patterns_of(questions, &universe, &plans, &layouts, &offsets);
 
-    let mut partition = Partition::new(universe.units(), phantoms.len());
+    let phantoms = Phantoms::new(questions, &plans, &layouts, &universe);
+    let mut is_hidden = vec![false; offset];
+    for &(question, cell) in hidden {
+        let known = layouts.get(question).is_some_and(|layout| cell < layout.len());
+        *is_hidden
+            .get_mut(offsets.get(question).map_or(usize::MAX, |offset| *offset as usize + cell))
+            .filter(|_| known)
+            .ok_or(TabulateError::Phantom { question, cell })? = true;
+    }
+    let question_of = |cell: usize| offsets.partition_point(|offset| *offset as usize <= cell) - 1;
+    let reaches = Reaches::of(questions, &layouts);
+    let covered = reaches.covered(&patterns, |cell, reach| {
+        let question = question_of(cell);
+        !is_hidden[cell]
+            && question != reach.question
+            && (question >= drafts || reach.question >= drafts)
+            && universe.table_of(question) == universe.table_of(reach.question)
+    });
+    let beside: Vec<_> = covered
+        .into_iter()
+        .map(|(cell, reach)| {
+            let question = question_of(cell);
+            (question, cell - offsets[question] as usize, &reaches.all[reach].outside)
+        })
+        .collect();
+    let differences = phantoms.beside(&beside, &offsets)?;
+    let in_cells = phantoms.in_cells(hidden, &offsets)?;
+    patterns.extend(in_cells.into_iter().map(|cells| UnitPattern { cells, units: 0 }));
+    Ok(Membership { layouts, offsets, patterns, differences })
+}
+
+/// The patterns of all units that there are.
+fn patterns_of(
+    questions: &[Question<'_>],
+    universe: &Universe<'_>,
+    plans: &[Plan<'_>],
+    layouts: &[Layout],
+    offsets: &[u32],
+) -> Vec<UnitPattern> {
+    let of_question = |(at, ((question, plan), layout)): (usize, ((&Question<'_>, _), _))| Occasion {
+        real: Coding::new(plan, layout, question.boundaries),
+        layout,
+        units: universe.units_of(at),
+    };
+    let occasions: Vec<Occasion<'_>> = questions.iter().zip(plans).zip(layouts).enumerate().map(of_question).collect();
+    let mut partition = Partition::new(universe.units());
     let mut scratch = Vec::new();
     for occasion in &occasions {
         occasion.visit(&mut scratch, &mut partition.round(occasion.layout));
         partition.settle();
     }
     let mut listing = partition.listing();
-    for (occasion, offset) in occasions.iter().zip(&offsets) {
+    for (occasion, offset) in occasions.iter().zip(offsets) {
         occasion.visit(&mut scratch, &mut listing.round(occasion.layout, *offset));
     }
-    Ok(Membership { layouts, offsets, patterns: listing.patterns() })
+    listing.patterns()
 }
 
 #[cfg(test)]

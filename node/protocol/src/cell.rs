@@ -43,6 +43,9 @@ pub enum Withheld {
     TailCut,
     /// It is large enough itself, but with the numbers that are shown it would tell a smaller one.
     Complementary,
+    /// It is too small, or hidden to protect others: in an answer that is audited beside earlier ones, which of the two it is would
+    /// tell more than the band.
+    Unspecified,
     /// One or two of those counted make up too much of the sum.
     Dominance,
 }

@@ -39,7 +39,7 @@ use node_trust::{
     signed::{Kind, sign},
     token::{Caller, Peer, identify},
 };
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 
 use crate::{catalogue::Catalogue, noise::Noises, projects::state_on, quota};
 
@@ -49,8 +49,8 @@ pub struct Published {
     pub snapshot: Arc<Snapshot>,
     /// Its catalogue.
     pub catalogue: Catalogue,
-    /// The snapshot that was in force before it.
-    pub before: Option<Digest>,
+    /// The snapshots that were in force before it and are still there, the newest first: those that its numbers are compared with.
+    pub before: Vec<Digest>,
 }
 
 /// A former snapshot that is still on the shelf, with its catalogue.
@@ -94,20 +94,17 @@ pub struct Responder {
 }
 
 /// What a node does one at a time.
+#[derive(Default)]
 pub struct Turns {
-    /// Held from the audit of an exact answer until it is in the ledger: two that are safe alone may not be so together.
-    pub(crate) exact: Mutex<()>,
+    /// Held from the audit of an exact answer until it is in the ledger: two that are safe alone may not be so together. Held too while
+    /// another snapshot comes into force, whose catalogue must know of all of them.
+    pub exact: Arc<Mutex<()>>,
     /// The same for answers with noise, from the look at how many there were.
-    pub(crate) perturbed: Mutex<()>,
-    /// The place of the one audit that runs, even where its asker has hung up.
-    pub(crate) audit: Arc<Semaphore>,
+    pub(crate) perturbed: Arc<Mutex<()>>,
 }
 
-impl Default for Turns {
-    fn default() -> Self {
-        Self { exact: Mutex::default(), perturbed: Mutex::default(), audit: Arc::new(Semaphore::new(1)) }
-    }
-}
+/// One's turn; an audit holds it too, since it runs to its end even where its asker has hung up.
+pub(crate) type Turn = Option<Arc<OwnedMutexGuard<()>>>;
 
 /// A fault of this node while it answers. Its text goes to the log, never to the peer.
 #[derive(Debug, thiserror::Error)]
@@ -222,18 +219,25 @@ impl Responder {
         published: &Arc<Published>,
         now: DateTime<Utc>,
     ) -> Result<String, Problem> {
-        // two exact answers that are safe alone may not be so together, and two with noise may pass the last place of a quota: one at a
-        // time. An audit takes long, so nobody waits for it, and nobody is charged who was told to come again.
-        let _turn = match permitted.conditions().way {
-            Way::Exact => Some(self.turns.exact.try_lock().map_err(|_| busy())?),
-            Way::Perturbed => Some(self.turns.perturbed.lock().await),
-            Way::Catalogue | Way::Private(_) => None,
-        };
+        let turn = self.turn(permitted, published).await?;
         let outcome = match quota::admit(self, caller, permitted.query(), now).await {
-            Ok(()) => self.release(permitted, published).await,
+            Ok(()) => self.release(permitted, published, &turn).await,
             Err(problem) => Err(problem),
         };
         self.hand_or_refuse(caller, permitted.query(), published, outcome, now).await
+    }
+
+    /// Two exact answers that are safe alone may not be so together, and two with noise may pass the last place of a quota: one at a
+    /// time. An audit takes long, so nobody waits for it, and nobody is charged who is told to come again.
+    async fn turn(&self, permitted: &Permitted<Query>, published: &Published) -> Result<Turn, Problem> {
+        let turn = match permitted.conditions().way {
+            Way::Exact => Arc::clone(&self.turns.exact).try_lock_owned().map_err(|_| busy())?,
+            Way::Perturbed => Arc::clone(&self.turns.perturbed).lock_owned().await,
+            Way::Catalogue | Way::Private(_) => return Ok(None),
+        };
+        // another snapshot came into force meanwhile
+        let in_force = self.published.load().as_ref().map(|published| published.snapshot.id);
+        if in_force == Some(published.snapshot.id) { Ok(Some(Arc::new(turn))) } else { Err(busy()) }
     }
 
     async fn hand_or_refuse(

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use node_disclosure::{
+    between::Earlier,
     draft::Draft,
     exact::{ExactRefusal, again, release_exact},
     layout::{Layout, State, boundaries_of, states_of},
@@ -20,7 +21,7 @@ use node_protocol::{
 };
 use tokio::task::spawn_blocking;
 
-use crate::answer::{Fault, Published, Responder, busy, question_hash};
+use crate::answer::{Fault, Published, Responder, Turn, question_hash};
 
 /// An answer that was released exactly, with what it was counted on.
 struct Known {
@@ -46,6 +47,7 @@ impl Responder {
         &self,
         permitted: &Permitted<Query>,
         published: &Arc<Published>,
+        turn: &Turn,
     ) -> Result<Released<Answer>, Problem> {
         let question = question_hash(permitted.query())?;
         let snapshot = published.snapshot.id;
@@ -62,7 +64,7 @@ impl Responder {
             }
             None => {}
         }
-        let before = self.store.last_release(&question, "exact_ad_hoc", &snapshot).await.map_err(Fault::from)?;
+        let before = self.store.last_release(&question, "exact_ad_hoc", &[snapshot]).await.map_err(Fault::from)?;
         if let Some((snapshot, answer)) = &before {
             for Since { earlier, changed } in self.since(permitted, published, *snapshot, answer)? {
                 draft.keep_earlier(earlier, changed);
@@ -76,39 +78,40 @@ impl Responder {
         let base = permit_audit(permitted.query().clone(), &self.policy, &self.dictionary)?.conditions().safeguards;
         let (published, permitted) = (Arc::clone(published), permitted.clone());
         let audit = Audit { published, permitted, draft, known, base };
-        // held by the audit itself: one whose asker has hung up still runs to its end
-        let alone = Arc::clone(&self.turns.audit).try_acquire_owned().map_err(|_| busy())?;
+        // an audit whose asker has hung up still runs to its end
+        let turn = turn.clone();
         let audited = spawn_blocking(move || {
-            let _alone = alone;
+            let _turn = turn;
             audit.run()
         });
         audited.await.map_err(Fault::from)?
     }
 
-    /// Everything that was released exactly about the same kind of unit: the catalogue and the exact answers, on the snapshot in
-    /// force and on every former one that exact answers were given on.
+    /// Everything that was released exactly about the same kind of unit: the catalogues and the exact answers, on the snapshot in force,
+    /// on those before it, on every one that exact answers were given on, and on those that any of their numbers are from.
     async fn known(&self, unit: Unit, published: &Arc<Published>) -> Result<Vec<Known>, Problem> {
         let ledger = self.store.exact_released().await.map_err(Fault::from)?;
-        let mut known = Vec::new();
-        let mut snapshots = BTreeSet::from([published.snapshot.id]);
-        snapshots.extend(published.before.filter(|id| (self.former)(*id).is_some()));
-        snapshots.extend(ledger.iter().map(|release| release.snapshot));
-        for id in snapshots {
+        let mut to_read = BTreeSet::from([published.snapshot.id]);
+        to_read.extend(&published.before);
+        to_read.extend(ledger.iter().map(|release| release.snapshot));
+        let (mut read, mut known) = (BTreeSet::new(), Vec::new());
+        while let Some(id) = to_read.pop_first() {
+            read.insert(id);
             let on = if id == published.snapshot.id { Some(Arc::clone(published)) } else { (self.former)(id) };
             // a snapshot that is gone cannot be counted again: what was released on it can never be audited
             let on = on.ok_or_else(|| {
-                ProblemKind::AuditTooLarge.because("exact answers were given on a snapshot that is no longer there")
+                ProblemKind::AuditTooLarge.because("exact numbers were released on a snapshot that is no longer there")
             })?;
-            for entry in on.catalogue.entries() {
-                let permitted = permit_indicator(entry.query.clone(), &self.policy, &self.dictionary)?;
+            let indicators = on.catalogue.all_released().map(|entry| (&entry.query, &entry.answer, true));
+            let answers = ledger.iter().filter(|release| release.snapshot == id);
+            for (query, answer, is_indicator) in
+                indicators.chain(answers.map(|release| (&release.query, &release.answer, false)))
+            {
+                let permit = if is_indicator { permit_indicator } else { permit_audit };
+                let permitted = permit(query.clone(), &self.policy, &self.dictionary)?;
                 if permitted.table().unit_of_privacy == unit {
-                    known.push(Known::of(&on, permitted, &entry.answer));
-                }
-            }
-            for release in ledger.iter().filter(|release| release.snapshot == id) {
-                let permitted = permit_audit(release.query.clone(), &self.policy, &self.dictionary)?;
-                if permitted.table().unit_of_privacy == unit {
-                    known.push(Known::of(&on, permitted, &release.answer));
+                    to_read.extend(Earlier::sources(answer, id).difference(&read));
+                    known.push(Known::of(&on, permitted, answer));
                 }
             }
         }
@@ -149,7 +152,7 @@ impl Audit {
             hidden.extend(banded(&known.cells.1).map(|cell| (at, cell)));
         }
         hidden.extend(draft.hidden().into_iter().map(|cell| (known.len(), cell)));
-        let patterns = membership(&questions, &hidden).map_err(Fault::from)?;
+        let patterns = membership(&questions, &hidden, known.len()).map_err(Fault::from)?;
         let known = known.into_iter().map(|known| known.cells).collect();
         release_exact(&draft, base, known, patterns, &Work::default()).map_err(|refusal| refused(&refusal))
     }
@@ -160,7 +163,7 @@ fn shown(states: &[State]) -> usize {
 }
 
 fn banded(states: &[State]) -> impl Iterator<Item = usize> {
-    states.iter().enumerate().filter(|(_, state)| **state == State::Banded).map(|(cell, _)| cell)
+    states.iter().enumerate().filter(|(_, state)| state.may_be_small()).map(|(cell, _)| cell)
 }
 
 /// The same words for every disclosure: a refusal must not tell which number is hidden.
@@ -170,7 +173,7 @@ pub(crate) fn refused(refusal: &ExactRefusal) -> Problem {
             ProblemKind::WouldDisclose.because("ask for fewer groups, take the catalogue, or ask with noise")
         }
         ExactRefusal::TooLarge => ProblemKind::AuditTooLarge
-            .because("too much was released exactly on this snapshot; ask again on the next one"),
+            .because("too much was released exactly before; take the catalogue, or ask with noise"),
         ExactRefusal::OtherWay => ProblemKind::Internal.because("the operator of the node finds the reason in its log"),
     }
 }

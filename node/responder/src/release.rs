@@ -30,7 +30,7 @@ use node_protocol::{
 use node_store::budgets::BudgetCharge;
 
 use crate::{
-    answer::{Fault, Outcome, Published, Responder, question_hash},
+    answer::{Fault, Outcome, Published, Responder, Turn, question_hash},
     exact::refused,
 };
 
@@ -43,6 +43,7 @@ impl Responder {
         &self,
         permitted: &Permitted<Query>,
         published: &Arc<Published>,
+        turn: &Turn,
     ) -> Result<Outcome, Problem> {
         let (mut charge, mut audited_to) = (None, None);
         let way = permitted.conditions().way;
@@ -53,7 +54,7 @@ impl Responder {
                 Way::Perturbed => self.perturbed(permitted, published).await?,
                 Way::Exact | Way::Catalogue => {
                     audited_to = Some(self.store.ledger_end().await.map_err(Fault::from)?);
-                    self.exact(permitted, published).await?
+                    self.exact(permitted, published, turn).await?
                 }
                 Way::Private(terms) => {
                     charge = Some(self.price(permitted.query(), terms)?);
@@ -130,14 +131,43 @@ impl Responder {
         {
             return Err(ProblemKind::NoiseSpent.because("take the catalogue's indicators, or ask again in some weeks"));
         }
-        let earlier = store.last_release(&question, rule, &snapshot).await.map_err(Fault::from)?;
-        let since = match &earlier {
-            Some((former, answer)) => self.since(permitted, published, *former, answer)?,
-            None => Vec::new(),
-        };
         let noise = self.noise(permitted.table().unit_of_privacy, safeguards).map_err(Fault::from)?;
-        let counted = self.count(permitted, published, Measures { record_keys: true })?;
-        Ok(release_perturbed(counted, &noise, since).map_err(Fault::from)?)
+        self.along(permitted, published, &noise, &question).await
+    }
+
+    /// What the answer is on this snapshot after it was, asked or not, what it was on those before: so that the same question in other
+    /// words does not meet new noise where hardly anything has changed.
+    async fn along(
+        &self,
+        permitted: &Permitted<Query>,
+        published: &Arc<Published>,
+        noise: &Perturbation,
+        question: &Digest,
+    ) -> Result<Released<Answer>, Problem> {
+        let rule = "perturbed";
+        let former = published.before.iter().rev().filter_map(|id| (self.former)(*id));
+        let chain: Vec<Arc<Published>> = former.chain([Arc::clone(published)]).collect();
+        let ids: Vec<Digest> = chain.iter().map(|published| published.snapshot.id).collect();
+        let mut earlier = self.store.last_release(question, rule, &ids).await.map_err(Fault::from)?;
+        for (on, id) in chain.iter().zip(ids) {
+            let released = match self.store.released_before(&id, question, rule).await.map_err(Fault::from)? {
+                // what is out is as it is, under whatever policy
+                Some(stored) if id != published.snapshot.id => again(stored).map_err(|refusal| refused(&refusal))?,
+                _ => {
+                    let since = match &earlier {
+                        Some((former, answer)) => self.since(permitted, on, *former, answer)?,
+                        None => Vec::new(),
+                    };
+                    let counted = self.count(permitted, on, Measures { record_keys: true })?;
+                    release_perturbed(counted, noise, since).map_err(Fault::from)?
+                }
+            };
+            if id == published.snapshot.id {
+                return Ok(released);
+            }
+            earlier = Some((id, released.get().clone()));
+        }
+        Err(no_plan()) // the chain ends with the snapshot in force
     }
 
     /// The noise of a tier for tables about one kind of unit.

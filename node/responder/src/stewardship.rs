@@ -137,6 +137,9 @@ impl Responder {
         reason: String,
     ) -> Result<(), Problem> {
         let held = self.held(by, peer, study).await?;
+        if release {
+            self.check_still_allowed(&held)?;
+        }
         if release && held.project.is_some() && self.grant(&held.query).await?.is_none() {
             let detail =
                 "the project it was asked under is no longer granted here; refuse it, or grant the project anew";
@@ -162,11 +165,21 @@ impl Responder {
         study: &StudyId,
         reason: String,
     ) -> Result<(), Problem> {
-        self.held(by, peer, study).await?;
+        let held = self.held(by, peer, study).await?;
+        self.check_still_allowed(&held)?;
+        // what was refused took no part in what was released since: a newer catalogue does not know of it
+        if self.published.load().as_ref().map(|published| published.snapshot.id) != Some(held.snapshot) {
+            return Err(ask_anew("another snapshot is in force since"));
+        }
         let reason = needed(reason)?.unwrap_or_default();
         let done =
             self.store.undo_review(peer, study, by.name, &reason, self.clock.now()).await.map_err(Fault::from)?;
         undone(&done)
+    }
+
+    /// An answer was made under the policy of that day: another one may not allow it.
+    fn check_still_allowed(&self, held: &HeldAnswer) -> Result<(), Problem> {
+        if held.policy_hash == self.policy_hash { Ok(()) } else { Err(ask_anew("another policy is in force since")) }
     }
 
     async fn held(&self, by: Steward<'_>, peer: &NodeId, study: &StudyId) -> Result<HeldAnswer, Problem> {
@@ -179,6 +192,10 @@ impl Responder {
         }
         Ok(held)
     }
+}
+
+fn ask_anew(why: &str) -> Problem {
+    ProblemKind::AlreadyDecided.because(format!("{why}: refuse the answer, so that it is asked anew"))
 }
 
 fn unknown_project() -> Problem {

@@ -306,9 +306,12 @@ impl Watcher {
 
     async fn take_snapshot(&self) -> anyhow::Result<()> {
         let in_force = self.responder.published.load().as_ref().map(|published| published.snapshot.id);
-        if shelf::current(&self.home.snapshots())? != in_force
-            && let Some(published) = self.open_published().await?
-        {
+        if shelf::current(&self.home.snapshots())? == in_force {
+            return Ok(());
+        }
+        // no exact answer is given meanwhile that the new catalogue would not know of
+        let _turn = self.responder.turns.exact.lock().await;
+        if let Some(published) = self.open_published().await? {
             let snapshot = published.snapshot.id;
             self.responder.store.append(self.responder.clock.now(), Event::SnapshotAdopted { snapshot }).await?;
             self.responder.published.store(Some(Arc::new(published)));

@@ -10,6 +10,7 @@ use node_protocol::{
     project::{ProjectId, ProjectState, Terms},
     study::StudyId,
 };
+use rand::TryRngCore;
 use serde::{Deserialize, Serialize};
 use sqlx::{Row, Sqlite, Transaction};
 
@@ -245,6 +246,10 @@ pub struct Entry {
     pub previous: Digest,
     /// When.
     pub time: DateTime<Utc>,
+    /// 128 random bits, hexadecimal. Peers hold the hash of the entry: without them they could try what it says, such as the hash of
+    /// an answer that is kept back. Entries of earlier versions have none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub salt: Option<String>,
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
@@ -299,6 +304,12 @@ pub(crate) async fn head_in(transaction: &mut Transaction<'_, Sqlite>) -> Result
     Ok(AuditHead { sequence: u64::try_from(row.try_get::<i64, _>("sequence")?)?, hash })
 }
 
+fn fresh_salt() -> Result<String, StoreError> {
+    let mut salt = [0; 16];
+    rand::rngs::OsRng.try_fill_bytes(&mut salt).map_err(|_| StoreError::Randomness)?;
+    Ok(format!("{:032x}", u128::from_be_bytes(salt)))
+}
+
 /// Appends within a transaction that began as a writer, so that no two entries follow the same head.
 pub(crate) async fn append_in(
     transaction: &mut Transaction<'_, Sqlite>,
@@ -306,7 +317,7 @@ pub(crate) async fn append_in(
     event: Event,
 ) -> Result<AuditHead, StoreError> {
     let last = head_in(transaction).await?;
-    let entry = Entry { sequence: last.sequence + 1, previous: last.hash, time, event };
+    let entry = Entry { sequence: last.sequence + 1, previous: last.hash, time, salt: Some(fresh_salt()?), event };
     let bytes = canonical::bytes(&entry)?;
     let head = AuditHead { sequence: entry.sequence, hash: Digest::of(&bytes) };
     sqlx::query("INSERT INTO audit (sequence, entry, hash) VALUES ($1, $2, $3)")
@@ -476,6 +487,18 @@ mod tests {
             panic!("{old:?}")
         };
         assert_eq!(canonical::bytes(&old).unwrap(), OLD.as_bytes(), "what is absent is not written either");
+    }
+
+    #[tokio::test]
+    async fn the_hash_of_an_entry_does_not_follow_from_what_happened() {
+        let (_folder, store, _) = store_of(0).await;
+        let (_other, other, _) = store_of(0).await;
+        let event = Event::MembershipAdopted { epoch: 1 };
+        let (one, two) =
+            (store.append(time(), event.clone()).await.unwrap(), other.append(time(), event).await.unwrap());
+        assert_ne!(one.hash, two.hash, "the same event at the same time in the same place of the chain");
+        let salt = store.recent_entries(1).await.unwrap().remove(0).salt.unwrap();
+        assert_eq!(salt.len(), 32);
     }
 
     #[tokio::test]

@@ -220,7 +220,7 @@ impl Store {
         row.map(|row| document(&row, "answer")).transpose()
     }
 
-    /// The newest answer by a rule to a question on another snapshot than `other_than`. One held for review does not count: its numbers
+    /// The newest answer by a rule to a question on another snapshot than those `other_than`. One held for review does not count: its numbers
     /// are not out.
     ///
     /// # Errors
@@ -229,19 +229,28 @@ impl Store {
         &self,
         question_hash: &Digest,
         rule: &str,
-        other_than: &Digest,
+        other_than: &[Digest],
     ) -> Result<Option<(Digest, Answer)>, StoreError> {
-        let row = sqlx::query(
-            "SELECT snapshot, answer FROM released
-             WHERE question_hash = $1 AND rule = $2 AND snapshot <> $3 AND state = 'given' AND answer IS NOT NULL
-             ORDER BY number DESC LIMIT 1",
+        let newest = sqlx::query(
+            "SELECT snapshot, MAX(number) AS number FROM released
+             WHERE question_hash = $1 AND rule = $2 AND state = 'given' AND answer IS NOT NULL
+             GROUP BY snapshot ORDER BY number DESC",
         )
         .bind(question_hash.to_string())
         .bind(rule)
-        .bind(other_than.to_string())
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        row.map(|row| Ok((parsed(&row, "snapshot", "released")?, document(&row, "answer")?))).transpose()
+        for row in &newest {
+            let snapshot = parsed(row, "snapshot", "released")?;
+            if !other_than.contains(&snapshot) {
+                let answer = sqlx::query("SELECT answer FROM released WHERE number = $1")
+                    .bind(row.try_get::<i64, _>("number")?)
+                    .fetch_one(&self.pool)
+                    .await?;
+                return Ok(Some((snapshot, document(&answer, "answer")?)));
+            }
+        }
+        Ok(None)
     }
 
     /// The lines that `filter` lets through, newest first, at most `most`.

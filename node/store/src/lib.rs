@@ -47,6 +47,9 @@ pub enum StoreError {
     /// The price of an answer that is not a number above 0.
     #[error("the price of an answer is not a finite number above 0")]
     Price,
+    /// The operating system gave no random bits.
+    #[error("the operating system gave no random bits")]
+    Randomness,
     /// A number that does not fit.
     #[error("a number does not fit the database")]
     Number(#[from] std::num::TryFromIntError),

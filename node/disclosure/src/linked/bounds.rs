@@ -1,7 +1,7 @@
 //! How closely a hidden cell can be bracketed from what is shown, and whether a hidden small cell keeps its whole band.
 //!
-//! The attacker knows the values of the cells shown, that a primary hidden cell holds fewer than the least number of units and a
-//! complementary one at least that number, and that no pattern has fewer than 0 units. The bounds are those of linear programming
+//! The attacker knows the values of the cells shown, of a hidden cell between which numbers it lies where that is told, and that no
+//! pattern has fewer than 0 units. The bounds are those of linear programming
 //! over the numbers of units by pattern (Fischetti & Salazar 2001; Dobra & Fienberg 2000 for bounds from margins).
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
 
 use microlp::{ComparisonOp, OptimizationDirection, Problem, SolutionStatus};
 
-use super::{Least, Linked, Protects, field::SplitMix64, number};
+use super::{Least, Linked, field::SplitMix64, number};
 
 /// Slack within which a bound counts as reached.
 const TOLERANCE: f64 = 1e-6;
@@ -35,10 +35,30 @@ const MATES: usize = 256;
 pub enum State {
     /// Its exact value is shown.
     Shown,
-    /// Hidden, known to hold fewer than the least number of units.
-    Primary,
-    /// Hidden, known to hold at least the least number of units.
-    Complementary,
+    /// Hidden, and known to hold a number of units in this range.
+    Hidden {
+        /// The least that it may hold.
+        least: u64,
+        /// The most that it may hold; `u64::MAX` where no limit is known.
+        most: u64,
+    },
+}
+
+impl State {
+    /// Hidden, and nothing is told of it.
+    pub const UNMARKED: Self = Self::Hidden { least: 0, most: u64::MAX };
+
+    /// Hidden, and known to hold fewer units than `least`.
+    #[must_use]
+    pub const fn below(least: u64) -> Self {
+        Self::Hidden { least: 0, most: least.saturating_sub(1) }
+    }
+
+    /// Hidden, and known to hold so many units or more.
+    #[must_use]
+    pub const fn from(least: u64) -> Self {
+        Self::Hidden { least, most: u64::MAX }
+    }
 }
 
 /// No bounds could be computed: too large, or the solver failed.
@@ -57,10 +77,10 @@ pub fn interval(linked: &Linked, states: &[State], cell: u32, least: Least) -> R
     Surroundings::new(linked, states, &[], least).whole(cell, INTERVAL)
 }
 
-/// Whether a primary hidden cell may, for all that is shown, hold any number from 0 to the least number less one.
+/// Whether a hidden cell of fewer units than its least number may, for all that is shown, hold any number below it.
 ///
 /// True is certain: it rests on numbers of units that agree with all that is shown. False may also mean that no such numbers were
-/// found. True as well for a cell that is not primary hidden, and for one in which no pattern lies: that it is empty is no secret.
+/// found. True as well for a cell that is shown or large enough, and for one in which no pattern lies: that it is empty is no secret.
 /// `tables` gives the table of each cell; patterns of hidden cells of the same table are tried first.
 #[must_use]
 pub fn holds_band(linked: &Linked, states: &[State], tables: &[u32], cell: u32, least: Least) -> bool {
@@ -79,7 +99,7 @@ pub(crate) struct Surroundings<'a> {
     patterns: HashMap<u32, Vec<u32>>,
     /// Hidden cells of each table.
     hidden: HashMap<u32, Vec<u32>>,
-    /// A key of the cells shown of each pattern, and the patterns with the same key, for those of primary hidden cells.
+    /// A key of the cells shown of each pattern, and the patterns with the same key, for those of small hidden cells.
     keys: Vec<u64>,
     mates: HashMap<u64, Vec<u32>>,
     /// Memberships of programs that may still be solved.
@@ -91,25 +111,25 @@ impl<'a> Surroundings<'a> {
         let mut random = SplitMix64(0x5eed_0006);
         let key_of: Vec<u64> =
             states.iter().map(|state| if *state == State::Shown { random.next() } else { 0 }).collect();
-        let mut values = vec![0; linked.cells().len()];
+        let values = linked.values();
+        let small = |cell: u32| values[cell as usize] < least.of(linked, cell);
         let mut patterns: HashMap<u32, Vec<u32>> = HashMap::new();
         let mut mates: HashMap<u64, Vec<u32>> = HashMap::new();
         let mut keys = Vec::with_capacity(linked.pattern_count());
-        for (pattern, (cells, units)) in linked.patterns().enumerate() {
-            let (mut key, mut primary) = (0_u64, false);
+        for (pattern, (cells, _)) in linked.patterns().enumerate() {
+            let (mut key, mut in_small) = (0_u64, false);
             for &cell in cells {
-                values[cell as usize] += units;
                 match states.get(cell as usize) {
                     Some(State::Shown) => key = key.wrapping_add(key_of[cell as usize]),
-                    Some(state) => {
-                        primary |= *state == State::Primary;
+                    Some(State::Hidden { .. }) => {
+                        in_small |= small(cell);
                         patterns.entry(cell).or_default().push(number(pattern));
                     }
                     None => {}
                 }
             }
             keys.push(key);
-            if primary {
+            if in_small {
                 mates.entry(key).or_default();
             }
         }
@@ -126,15 +146,17 @@ impl<'a> Surroundings<'a> {
     }
 
     pub(crate) fn holds_band(&self, cell: u32) -> bool {
-        if self.states[cell as usize] != State::Primary {
+        let State::Hidden { most, .. } = self.states[cell as usize] else { return true };
+        if self.values[cell as usize] >= self.least.of(self.linked, cell) {
             return true;
         }
+        let wanted = most.min(self.least.of(self.linked, cell) - 1);
         let Some(inside) = self.patterns.get(&cell) else { return true };
-        if self.moves_reach(cell, inside) {
+        if self.moves_reach(cell, inside, wanted) {
             return true;
         }
         let reaches = |bounds: Result<(f64, f64), NoBounds>| {
-            bounds.is_ok_and(|(low, high)| low <= TOLERANCE && high >= self.least_of(cell) as f64 - 1.0 - TOLERANCE)
+            bounds.is_ok_and(|(low, high)| low <= TOLERANCE && high >= wanted as f64 - TOLERANCE)
         };
         if self.is_spent() {
             return false;
@@ -148,13 +170,6 @@ impl<'a> Surroundings<'a> {
         self.budget.get() == 0
     }
 
-    fn least_of(&self, cell: u32) -> u64 {
-        match self.linked.cells()[cell as usize].protects {
-            Protects::Persons => self.least.persons,
-            Protects::Events => self.least.events,
-        }
-    }
-
     fn column(&self, pattern: u32) -> &[u32] {
         self.linked.flat().column(pattern as usize)
     }
@@ -163,10 +178,10 @@ impl<'a> Surroundings<'a> {
         self.linked.flat().units[pattern as usize]
     }
 
-    /// Whether moving units between patterns that the cells shown cannot tell apart empties the cell, and fills it up.
-    fn moves_reach(&self, cell: u32, inside: &[u32]) -> bool {
+    /// Whether moving units between patterns that the cells shown cannot tell apart empties the cell, and fills it up to `most`.
+    fn moves_reach(&self, cell: u32, inside: &[u32], most: u64) -> bool {
         let (mut emptied, mut filled) = (Moves::new(self), Moves::new(self));
-        let mut wanted = (self.least_of(cell) - 1).saturating_sub(self.values[cell as usize]);
+        let mut wanted = most.saturating_sub(self.values[cell as usize]);
         for &pattern in inside {
             let mut left = self.units(pattern);
             if left == 0 && wanted == 0 {
@@ -299,12 +314,16 @@ impl<'a> Surroundings<'a> {
         }
         for row in order {
             let Some((terms, units)) = rows.remove(&row) else { continue };
-            let (least, rest) = (self.least_of(row) as f64, (self.values[row as usize] - units) as f64);
-            match self.states[row as usize] {
-                State::Shown => problem.add_constraint(terms, ComparisonOp::Eq, units as f64),
-                State::Primary => problem.add_constraint(terms, ComparisonOp::Le, least - 1.0 - rest),
-                State::Complementary if rest >= least => {}
-                State::Complementary => problem.add_constraint(terms, ComparisonOp::Ge, least - rest),
+            let rest = self.values[row as usize] - units;
+            let State::Hidden { least, most } = self.states[row as usize] else {
+                problem.add_constraint(terms, ComparisonOp::Eq, units as f64);
+                continue;
+            };
+            if most < u64::MAX {
+                problem.add_constraint(&terms, ComparisonOp::Le, most as f64 - rest as f64);
+            }
+            if least > rest {
+                problem.add_constraint(&terms, ComparisonOp::Ge, (least - rest) as f64);
             }
         }
         // a cell whose value is not bounded from above by anything shown must not make the solver run on
@@ -347,22 +366,12 @@ impl<'a> Moves<'a> {
         let value =
             |values: &HashMap<u32, u64>, cell: u32| values.get(&cell).copied().unwrap_or(around.values[cell as usize]);
         for &cell in leaving() {
-            match around.states[cell as usize] {
-                State::Shown => return 0,
-                State::Primary => {}
-                State::Complementary => {
-                    room = room.min(value(&self.values, cell).saturating_sub(around.least_of(cell)));
-                }
-            }
+            let State::Hidden { least, .. } = around.states[cell as usize] else { return 0 };
+            room = room.min(value(&self.values, cell).saturating_sub(least));
         }
         for &cell in entering() {
-            match around.states[cell as usize] {
-                State::Shown => return 0,
-                State::Primary => {
-                    room = room.min((around.least_of(cell) - 1).saturating_sub(value(&self.values, cell)));
-                }
-                State::Complementary => {}
-            }
+            let State::Hidden { most, .. } = around.states[cell as usize] else { return 0 };
+            room = room.min(most.saturating_sub(value(&self.values, cell)));
         }
         if room > 0 {
             for &cell in leaving() {
@@ -382,6 +391,8 @@ mod tests {
     use super::{super::examples::persons, *};
 
     const FIVE: Least = Least { persons: 5, events: 5 };
+    const SMALL: State = State::below(5);
+    const LARGE: State = State::from(5);
 
     /// A 2 x 2 table: rows 0, 1; columns 2, 3; inner cells 4..8, all with further units beside it.
     fn square(units: [u64; 4]) -> Linked {
@@ -390,26 +401,26 @@ mod tests {
 
     #[test]
     fn a_rectangle_of_hidden_cells_is_bracketed_by_its_margins() {
-        use State::{Complementary, Primary, Shown};
+        use State::Shown;
         let linked = square([2, 10, 20, 30]);
-        let states = [Shown, Shown, Shown, Shown, Primary, Complementary, Complementary, Complementary];
+        let states = [Shown, Shown, Shown, Shown, SMALL, LARGE, LARGE, LARGE];
         let (low, high) = interval(&linked, &states, 4, FIVE).unwrap();
         assert!(low.abs() < 1e-6 && (high - 4.0).abs() < 1e-6);
         // its partner is what is left of the row
         let (low, high) = interval(&linked, &states, 5, FIVE).unwrap();
         assert!((low - 8.0).abs() < 1e-6 && (high - 12.0).abs() < 1e-6);
         assert!(holds_band(&linked, &states, &[0, 0, 1, 1, 2, 2, 2, 2], 4, FIVE));
-        let pair = [Shown, Shown, Shown, Shown, Primary, Complementary, Shown, Shown];
+        let pair = [Shown, Shown, Shown, Shown, SMALL, LARGE, Shown, Shown];
         assert_eq!(interval(&linked, &pair, 4, FIVE), Ok((2.0, 2.0)));
         assert!(!holds_band(&linked, &pair, &[0; 8], 4, FIVE));
     }
 
     #[test]
     fn a_partner_with_too_few_units_narrows_the_band() {
-        use State::{Complementary, Primary, Shown};
+        use State::Shown;
         // the partner of 5 can give nothing: the cell cannot hold more than it does
         let linked = square([2, 5, 20, 30]);
-        let states = [Shown, Shown, Shown, Shown, Primary, Complementary, Complementary, Complementary];
+        let states = [Shown, Shown, Shown, Shown, SMALL, LARGE, LARGE, LARGE];
         let (low, high) = interval(&linked, &states, 4, FIVE).unwrap();
         assert!(low.abs() < 1e-6 && (high - 2.0).abs() < 1e-6);
         assert!(!holds_band(&linked, &states, &[0; 8], 4, FIVE));
@@ -417,17 +428,29 @@ mod tests {
 
     #[test]
     fn units_that_the_cells_shown_cannot_tell_apart_fill_and_empty_a_cell() {
-        use State::{Complementary, Primary, Shown};
+        use State::Shown;
         let linked = persons(3, &[(&[0, 1], 2), (&[0, 2], 9)]);
-        assert!(holds_band(&linked, &[Shown, Primary, Complementary], &[0; 3], 1, FIVE));
+        assert!(holds_band(&linked, &[Shown, SMALL, LARGE], &[0; 3], 1, FIVE));
         let tight = persons(3, &[(&[0, 1], 2), (&[0, 2], 6)]);
-        assert!(!holds_band(&tight, &[Shown, Primary, Complementary], &[0; 3], 1, FIVE));
+        assert!(!holds_band(&tight, &[Shown, SMALL, LARGE], &[0; 3], 1, FIVE));
+    }
+
+    #[test]
+    fn what_is_told_of_a_hidden_cell_narrows_its_partner() {
+        let linked = persons(3, &[(&[0, 1], 4), (&[0, 2], 4)]);
+        let told = [State::Shown, SMALL, SMALL];
+        assert_eq!(interval(&linked, &told, 1, FIVE), Ok((4.0, 4.0)), "four and four are the only ones below five");
+        let untold = [State::Shown, State::UNMARKED, State::UNMARKED];
+        assert!(holds_band(&linked, &untold, &[0; 3], 1, FIVE));
+        let once = [State::Shown, State::UNMARKED, State::below(8)];
+        let (low, high) = interval(&linked, &once, 1, FIVE).unwrap();
+        assert!((low - 1.0).abs() < 1e-6 && (high - 8.0).abs() < 1e-6);
     }
 
     #[test]
     fn a_cell_without_a_limit_has_no_greatest_value() {
         let linked = persons(2, &[(&[0], 9), (&[1], 9)]);
-        let (low, high) = interval(&linked, &[State::Complementary, State::Shown], 0, FIVE).unwrap();
+        let (low, high) = interval(&linked, &[LARGE, State::Shown], 0, FIVE).unwrap();
         assert!((low - 5.0).abs() < 1e-6 && high.is_infinite());
     }
 }

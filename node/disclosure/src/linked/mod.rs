@@ -55,6 +55,16 @@ pub struct Least {
     pub events: u64,
 }
 
+impl Least {
+    /// The least number of units of a cell that may become known.
+    pub(crate) fn of(self, linked: &Linked, cell: u32) -> u64 {
+        match linked.cells[cell as usize].protects {
+            Protects::Persons => self.persons,
+            Protects::Events => self.events,
+        }
+    }
+}
+
 /// Bounds on the work of one call. What would go beyond is not judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Work {

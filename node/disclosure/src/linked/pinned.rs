@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Least, Linked, Protects, bounds::State, field::SplitMix64, number};
+use super::{Least, Linked, bounds::State, field::SplitMix64, number};
 
 /// Patterns of a cell, and patterns with the same shown cells, that are looked at.
 const MATES: usize = 256;
@@ -194,14 +194,10 @@ impl<'a> Worlds<'a> {
         }
         changes.into_iter().filter(|(_, change)| *change != 0).all(|(cell, change)| {
             let Some(value) = self.values[cell as usize].checked_add_signed(change) else { return false };
-            let least = match self.linked.cells()[cell as usize].protects {
-                Protects::Persons => self.least.persons,
-                Protects::Events => self.least.events,
-            };
             match self.states[cell as usize] {
-                State::Shown => hidden.contains(&cell) && value >= least,
-                State::Primary => value < least,
-                State::Complementary => value >= least,
+                // what is not told of a cell yet may be told with its mark
+                State::Shown => hidden.contains(&cell) && value >= self.least.of(self.linked, cell),
+                State::Hidden { least, most } => (least..=most).contains(&value),
             }
         })
     }
@@ -216,9 +212,11 @@ fn sampled(places: Vec<usize>, most: usize) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::linked::{CellInfo, Pattern};
+    use crate::linked::{CellInfo, Pattern, Protects};
 
     const LEAST: Least = Least { persons: 5, events: 3 };
+    const SMALL: State = State::below(5);
+    const LARGE: State = State::from(5);
 
     /// A total of two cells, each of which counts the units of one pattern.
     fn halves(left: u64, right: u64) -> Linked {
@@ -234,13 +232,15 @@ mod tests {
 
     #[test]
     fn four_and_four_are_the_only_two_that_make_eight() {
-        let hidden = [State::Shown, State::Primary, State::Primary];
+        let hidden = [State::Shown, SMALL, SMALL];
         assert_eq!(pinned(&halves(4, 4), hidden), [1, 2]);
         assert_eq!(pinned(&halves(4, 3), hidden), [0_u32; 0], "seven may be three and four");
         assert_eq!(pinned(&halves(0, 1), hidden), [0_u32; 0]);
-        let beside = [State::Shown, State::Primary, State::Complementary];
+        let beside = [State::Shown, SMALL, LARGE];
         assert_eq!(pinned(&halves(0, 5), beside), [1, 2], "five is the least of the other");
         assert_eq!(pinned(&halves(0, 6), beside), [0_u32; 0]);
+        let untold = [State::Shown, State::UNMARKED, State::UNMARKED];
+        assert_eq!(pinned(&halves(4, 4), untold), [0_u32; 0], "where nothing is told, eight may be any two");
     }
 
     #[test]
@@ -250,8 +250,8 @@ mod tests {
         let patterns = [pattern(0, 2, 4, 2), pattern(0, 3, 5, 30), pattern(1, 2, 6, 25), pattern(1, 3, 7, 35)];
         let linked = Linked::new(vec![CellInfo { protects: Protects::Persons }; 8], patterns).unwrap();
         let mut states = [State::Shown; 8];
-        states[4] = State::Primary;
-        states[5..].fill(State::Complementary);
+        states[4] = SMALL;
+        states[5..].fill(LARGE);
         assert!(!Worlds::new(&linked, &states, LEAST, &[4]).is_pinned(4));
         states[7] = State::Shown;
         assert!(Worlds::new(&linked, &states, LEAST, &[4]).is_pinned(4), "three corners are not enough");
@@ -263,13 +263,13 @@ mod tests {
         let cells = vec![CellInfo { protects: Protects::Persons }; 2];
         let patterns = [Pattern { cells: vec![0, 1], units: 3 }, Pattern { cells: vec![0], units: 9 }];
         let linked = Linked::new(cells, patterns).unwrap();
-        let states = [State::Shown, State::Primary];
+        let states = [State::Shown, SMALL];
         let worlds = Worlds::new(&linked, &states, LEAST, &[1]);
         assert!(!worlds.is_pinned(1), "a unit may move within the total");
         let states = [State::Shown, State::Shown];
         let worlds = Worlds::new(&linked, &states, LEAST, &[1]);
         assert_eq!(worlds.loosen(1, |_| Some(7)), None, "cell 1 itself is one unit apart and below the least number");
-        let states = [State::Complementary, State::Primary];
+        let states = [LARGE, SMALL];
         let worlds = Worlds::new(&linked, &states, LEAST, &[1]);
         assert!(!worlds.is_pinned(1), "nobody knows how many there are");
     }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{
-    Least, Linked, Protects, Work,
+    Least, Linked, Work,
     audit::{self, Determined, NotJudged},
     bounds::{State, Surroundings},
     number,
@@ -35,11 +35,29 @@ pub enum Wanted {
     Shown,
 }
 
+/// What is told of a cell where it is hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Whether it holds fewer units than its least number.
+    Size,
+    /// Nothing.
+    Nothing,
+    /// That it lies between these numbers: it was told so earlier.
+    Between {
+        /// The least that it may hold.
+        least: u64,
+        /// The most that it may hold; `u64::MAX` without a limit.
+        most: u64,
+    },
+}
+
 /// A cell to publish; one for each cell of the linked tables, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CellRequest {
     /// What is wanted of it.
     pub state: Wanted,
+    /// What is told of it where it is hidden.
+    pub told: Told,
     /// The table it belongs to.
     pub table: u32,
     /// Cells of one bundle are hidden together: those of one stratum of a life table.
@@ -47,24 +65,22 @@ pub struct CellRequest {
 }
 
 /// What to show and what to hide.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Protected {
-    /// By cell. A hidden cell is primary where it holds fewer units than its least number, complementary otherwise.
+    /// By cell, with what is told of those hidden.
     pub states: Vec<State>,
-    /// How many cells are primary hidden.
+    /// How many hidden cells are *primary*: they hold fewer units than their least number.
     pub primary: usize,
-    /// How many cells are complementary hidden.
+    /// How many hidden cells are *complementary*: they are large enough themselves.
     pub complementary: usize,
     /// How many cells are shown.
     pub shown: usize,
-    /// Cost of the cells hidden beyond those that must be, as a share of the cost of all that could be shown; 0 to 1.
-    pub utility_lost: f64,
     /// Passes of the audit and of the bounds.
     pub rounds: usize,
     /// Small sets that follow from cells released earlier alone: they are past.
     pub unfixable: usize,
-    /// Primary hidden cells that stay pinned to one number although more could be hidden, ascending: they must not be published so.
-    /// Cells that are pinned by what was released earlier alone are not among them.
+    /// Primary hidden cells that stay pinned to one number, ascending: they must not be published so. Those that were pinned by what was
+    /// released earlier alone are not among them.
     pub pinned: Vec<u32>,
     /// Primary hidden cells of which it is not shown that they may hold any number below the least, ascending: no number in them
     /// follows, but a narrower range might.
@@ -204,8 +220,8 @@ impl<'a> Choice<'a> {
         any
     }
 
-    /// Hides cells until no primary hidden cell is pinned to one number by cells that could be hidden; answers those for which that did
-    /// not come about. Cells that are pinned when nothing more can be hidden around them are so by what was released earlier: past.
+    /// Hides cells until no primary hidden cell is pinned to one number; answers those for which that did not come about, beside those
+    /// that were pinned before.
     fn hide_until_loose(&mut self) -> Vec<u32> {
         if self.least.persons <= 1 {
             return Vec::new(); // a band of nothing but zero has only one number
@@ -224,13 +240,28 @@ impl<'a> Choice<'a> {
                 }
             }
             if hidden.is_empty() {
-                return Vec::new();
+                return self.not_past(pinned);
             }
             for cell in hidden {
                 self.hide(cell);
             }
         }
-        self.pinned(&self.primary())
+        self.not_past(self.pinned(&self.primary()))
+    }
+
+    /// Those of the pinned cells that were not pinned by what was released earlier alone.
+    fn not_past(&self, pinned: Vec<u32>) -> Vec<u32> {
+        if pinned.is_empty() {
+            return pinned;
+        }
+        let before = |request: &CellRequest| match (request.state, request.told) {
+            (Wanted::Shown, _) => State::Shown,
+            (_, Told::Between { least, most }) => State::Hidden { least, most },
+            (_, Told::Size | Told::Nothing) => State::UNMARKED,
+        };
+        let states: Vec<State> = self.requests.iter().map(before).collect();
+        let worlds = Worlds::new(self.linked, &states, self.least, &pinned);
+        pinned.iter().copied().filter(|cell| !worlds.is_pinned(*cell)).collect()
     }
 
     /// Those of the primary hidden cells that are pinned to one number.
@@ -278,19 +309,12 @@ impl<'a> Choice<'a> {
     }
 
     fn finish(self, pinned: Vec<u32>, narrow: Vec<u32>) -> Protected {
-        let states = self.states();
-        let count = |wanted| states.iter().filter(|state| **state == wanted).count();
-        let cost = |cell: usize| match self.requests[cell].state {
-            Wanted::MayShow { cost } => cost as f64,
-            Wanted::MustHide | Wanted::Shown => 0.0,
-        };
-        let all: f64 = (0..states.len()).map(cost).sum();
-        let lost: f64 = (0..states.len()).filter(|cell| self.hidden[*cell]).map(cost).sum();
+        let (states, primary) = (self.states(), self.primary().len());
+        let shown = self.shown().len();
         Protected {
-            primary: count(State::Primary),
-            complementary: count(State::Complementary),
-            shown: count(State::Shown),
-            utility_lost: if all > 0.0 { lost / all } else { 0.0 },
+            primary,
+            complementary: states.len() - shown - primary,
+            shown,
             rounds: self.rounds,
             unfixable: self.unfixable,
             pinned,
@@ -299,18 +323,18 @@ impl<'a> Choice<'a> {
         }
     }
 
-    fn least_of(&self, cell: u32) -> u64 {
-        match self.linked.cells()[cell as usize].protects {
-            Protects::Persons => self.least.persons,
-            Protects::Events => self.least.events,
-        }
+    /// Whether a cell holds fewer units than its least number.
+    fn is_small(&self, cell: usize) -> bool {
+        self.values[cell] < self.least.of(self.linked, number(cell))
     }
 
     fn states(&self) -> Vec<State> {
-        let state = |cell: usize| match (self.hidden[cell], self.values[cell] < self.least_of(number(cell))) {
-            (false, _) => State::Shown,
-            (true, true) => State::Primary,
-            (true, false) => State::Complementary,
+        let state = |cell: usize| match self.requests[cell].told {
+            _ if !self.hidden[cell] => State::Shown,
+            Told::Size if self.is_small(cell) => State::below(self.least.of(self.linked, number(cell))),
+            Told::Size => State::from(self.least.of(self.linked, number(cell))),
+            Told::Nothing => State::UNMARKED,
+            Told::Between { least, most } => State::Hidden { least, most },
         };
         (0..self.hidden.len()).map(state).collect()
     }
@@ -320,8 +344,7 @@ impl<'a> Choice<'a> {
     }
 
     fn primary(&self) -> Vec<u32> {
-        let states = self.states();
-        (0..states.len()).filter(|cell| states[*cell] == State::Primary).map(number).collect()
+        (0..self.hidden.len()).filter(|cell| self.hidden[*cell] && self.is_small(*cell)).map(number).collect()
     }
 
     fn empty_hidden(&self) -> Vec<u32> {
@@ -353,7 +376,7 @@ impl<'a> Choice<'a> {
 
     fn may_return(&self, cell: u32) -> bool {
         let wanted = matches!(self.requests[cell as usize].state, Wanted::MayShow { .. });
-        wanted && self.hidden[cell as usize] && self.values[cell as usize] >= self.least_of(cell)
+        wanted && self.hidden[cell as usize] && !self.is_small(cell as usize)
     }
 
     /// Hides a cell with its bundle and says which cells were still shown.
@@ -361,7 +384,7 @@ impl<'a> Choice<'a> {
         let newly: Vec<u32> = self.group(cell).into_iter().filter(|cell| !self.hidden[*cell as usize]).collect();
         for &cell in &newly {
             self.hidden[cell as usize] = true;
-            self.drew_small |= self.values[cell as usize] < self.least_of(cell);
+            self.drew_small |= self.is_small(cell as usize);
         }
         newly
     }
@@ -372,14 +395,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{
-        super::{CellInfo, Pattern, audit::brute_force, bounds::holds_band, examples::persons},
+        super::{CellInfo, Pattern, Protects, audit::brute_force, bounds::holds_band, examples::persons},
         *,
     };
 
     const FIVE: Least = Least { persons: 5, events: 5 };
 
     fn ask(state: Wanted, table: u32) -> CellRequest {
-        CellRequest { state, table, bundle: None }
+        CellRequest { state, told: Told::Size, table, bundle: None }
     }
 
     fn may(cost: u64) -> Wanted {
@@ -421,7 +444,7 @@ mod tests {
             hidden[0] == 0 && hidden[1] < 3 && hidden[2].is_multiple_of(3) && hidden[3] == hidden[2] + hidden[1],
             "{hidden:?}"
         );
-        assert!(protected.pinned.is_empty() && protected.unfixable == 0 && protected.utility_lost > 0.0);
+        assert!(protected.pinned.is_empty() && protected.unfixable == 0);
     }
 
     #[test]
@@ -458,7 +481,22 @@ mod tests {
         assert_eq!((protected.unfixable, protected.shown, protected.primary), (1, 3, 1));
         requests[1].state = may(1);
         let protected = protect(&linked, &requests, FIVE, &Work::default()).unwrap();
-        assert_eq!((protected.unfixable, protected.states[1]), (0, State::Complementary));
+        assert_eq!((protected.unfixable, protected.states[1]), (0, State::from(5)));
+    }
+
+    #[test]
+    fn a_mark_that_would_pin_a_cell_to_one_number_is_reported() {
+        // the total of eight was released earlier; both halves are four
+        let linked = persons(3, &[(&[0, 1], 4), (&[0, 2], 4)]);
+        let request = |state, told| CellRequest { state, told, table: 0, bundle: None };
+        let with = |told| {
+            let halves = request(Wanted::MustHide, told);
+            let requests = [request(Wanted::Shown, Told::Size), halves, halves];
+            protect(&linked, &requests, FIVE, &Work::default()).unwrap()
+        };
+        assert_eq!(with(Told::Size).pinned, [1, 2], "nothing can be hidden, and the marks tell four and four");
+        assert_eq!(with(Told::Nothing).pinned, [0_u32; 0]);
+        assert_eq!(with(Told::Between { least: 0, most: 4 }).pinned, [0_u32; 0], "it was told earlier: past");
     }
 
     #[test]
@@ -488,8 +526,7 @@ mod tests {
                 let (now, true_value) = (sum(x, &member), sum(&flat, &member));
                 match states[row] {
                     State::Shown => now == true_value,
-                    State::Primary => now < 5,
-                    State::Complementary => now >= 5,
+                    State::Hidden { least, most } => (least..=most).contains(&now),
                 }
             })
         };
@@ -510,7 +547,7 @@ mod tests {
         fn no_cell_of_a_protected_two_way_table_is_pinned(units in prop::collection::vec(prop::collection::vec(0..10_u64, 2), 2)) {
             let (linked, requests) = table(&units);
             let protected = protect(&linked, &requests, FIVE, &Work::default()).unwrap();
-            for cell in (0..4).filter(|cell| protected.states[*cell] == State::Primary) {
+            for cell in (0..4).filter(|cell| protected.states[*cell] == State::below(5)) {
                 let attainable = attainable(&units, &protected.states, cell);
                 // trying stops at 14 units in a cell, which is no limit below 5
                 let whole = (0..5).all(|value| attainable.contains(&value));
@@ -531,6 +568,7 @@ mod tests {
             let linked = Linked::new(vec![CellInfo { protects: Protects::Persons }; 8], patterns).unwrap();
             let request = |cell: usize| CellRequest {
                 state: if linked.values()[cell] < 5 { Wanted::MustHide } else { may(costs[cell]) },
+                told: Told::Size,
                 table: tables[cell],
                 bundle: (bundle >> cell & 3 == 3).then_some(tables[cell]),
             };
@@ -544,7 +582,7 @@ mod tests {
                 prop_assert_eq!(banded, !protected.narrow.contains(&cell));
             }
             for (request, state) in requests.iter().zip(&protected.states) {
-                prop_assert!(request.state != Wanted::MustHide || *state == State::Primary);
+                prop_assert!(request.state != Wanted::MustHide || *state == State::below(5));
             }
         }
     }

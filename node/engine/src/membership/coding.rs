@@ -67,19 +67,17 @@ impl<'q, 'c> Coding<'q, 'c> {
         }
     }
 
-    /// The same for rows of units that only could exist: in a survival question each is a person without an event.
-    pub(super) fn read_phantoms(&self) -> Vec<u32> {
-        let mut codes = Vec::new();
-        if self.plan.endpoint.is_none() {
-            self.read(&mut codes);
-            return codes;
-        }
+    /// The same for rows of units that only could exist: in a survival question each is a person without an event, or without a time.
+    pub(super) fn read_phantoms(&self, codes: &mut Vec<u32>) {
+        let Some(endpoint) = &self.plan.endpoint else { return self.read(codes) };
+        codes.clear();
         codes.resize(self.plan.columns.rows(), NO_CODE);
         let mut rows = Rows::default();
         for (row, group) in rows.read(self.plan, 0..codes.len()) {
-            codes[row] = self.layout.code(self.layout.persons(group));
+            let has_time = endpoint.has_time(row);
+            codes[row] =
+                self.layout.code(if has_time { self.layout.persons(group) } else { self.layout.missing(group) });
         }
-        codes
     }
 
     /// Of several rows of a unit with a time in one group the first counts.
@@ -108,8 +106,6 @@ pub(super) struct Occasion<'q> {
     pub(super) real: Coding<'q, 'q>,
     pub(super) layout: &'q Layout,
     pub(super) units: Units<'q>,
-    /// Phantoms with their codes, in normal form; they are numbered from the last real unit on.
-    pub(super) phantoms: Vec<(usize, Vec<u32>)>,
 }
 
 impl Occasion<'_> {
@@ -130,8 +126,5 @@ impl Occasion<'_> {
             }
             _ => {}
         });
-        for (unit, codes) in &self.phantoms {
-            taker.take(*unit, codes);
-        }
     }
 }

@@ -14,9 +14,8 @@ const ALONE: u32 = u32::MAX;
 /// No pattern is listed for this unit: another one of its class stands for it, or it is counted nowhere.
 const UNLISTED: u32 = u32::MAX;
 
-/// The classes of real units, numbered from 0, and of phantoms, which follow them.
+/// The classes of units, numbered from 0.
 pub(super) struct Partition {
-    real: usize,
     class: Vec<u32>,
     /// Units per class.
     sizes: Vec<u32>,
@@ -27,10 +26,8 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    pub(super) fn new(real: usize, phantoms: usize) -> Self {
-        let units = real + phantoms;
+    pub(super) fn new(units: usize) -> Self {
         Self {
-            real,
             class: vec![0; units],
             sizes: vec![u32::try_from(units).unwrap_or(u32::MAX)],
             cells: vec![0; units],
@@ -82,25 +79,24 @@ impl Partition {
         }
     }
 
-    /// Chooses one unit of each class; real ones come first, so that a phantom stands only for itself.
+    /// Chooses one unit of each class.
     pub(super) fn listing(self) -> Listing {
-        let Self { real, mut class, sizes, cells, .. } = self;
+        let Self { mut class, sizes, cells, .. } = self;
         let mut pattern_of = vec![UNLISTED; sizes.len()];
         let mut patterns: Vec<UnitPattern> = Vec::new();
         for (unit, class) in class.iter_mut().enumerate() {
-            let units = u64::from(unit < real);
             let known = pattern_of.get(*class as usize).copied().filter(|pattern| *pattern != UNLISTED);
             if cells[unit] == 0 {
                 *class = UNLISTED;
             } else if let Some(pattern) = known {
-                patterns[pattern as usize].units += units;
+                patterns[pattern as usize].units += 1;
                 *class = UNLISTED;
             } else {
                 let pattern = patterns.len() as u32;
                 if let Some(of_class) = pattern_of.get_mut(*class as usize) {
                     *of_class = pattern;
                 }
-                patterns.push(UnitPattern { cells: Vec::with_capacity(cells[unit] as usize), units });
+                patterns.push(UnitPattern { cells: Vec::with_capacity(cells[unit] as usize), units: 1 });
                 *class = pattern;
             }
         }

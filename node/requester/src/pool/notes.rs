@@ -31,6 +31,12 @@ pub(crate) fn of(nodes: &[NodeState], pooled: Option<&Pooled>) -> Vec<Note> {
             with(&|answer| hides(answer, Withheld::Complementary)),
         ),
         (
+            "unspecified",
+            "Some numbers are hidden for being small or since with the others they would tell a smaller one; which of the two is not \
+             said",
+            with(&|answer| hides(answer, Withheld::Unspecified)),
+        ),
+        (
             "dominance",
             "Some sums are hidden, since one or two of those counted make up most of them",
             with(&|answer| hides(answer, Withheld::Dominance)),

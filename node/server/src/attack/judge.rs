@@ -13,7 +13,7 @@ use node_engine::{
 use node_policy::{permit::permit_audit, policy::Policy};
 use node_protocol::{
     answer::Answer,
-    cell::Cell,
+    cell::{Cell, Withheld},
     query::{Query, Statistic, bins},
 };
 use node_responder::answer::Published;
@@ -58,7 +58,7 @@ impl Judge for TruthJudge {
         let draft = Draft::of(Counted { query, groups, lower_edges, sealed });
         let question =
             Question { snapshot: &published.snapshot, permitted: &permitted, boundaries: draft.boundaries() };
-        let patterns = membership(&[question], &[]).ok()?;
+        let patterns = membership(&[question], &[], 0).ok()?;
         let mut answer =
             release_exact(&draft, permitted.conditions().safeguards, Vec::new(), patterns, &Work::default())
                 .ok()?
@@ -72,7 +72,7 @@ impl Judge for TruthJudge {
 /// Below a threshold of one lies zero alone.
 fn show_zeros(answer: &mut Answer) {
     let show = |cell: &mut Cell| {
-        if *cell == (Cell::Banded { low: 0, high: 0 }) {
+        if *cell == (Cell::Refused { reason: Withheld::Unspecified }) {
             *cell = Cell::Exact { n: 0 };
         }
     };

@@ -318,6 +318,7 @@ mod tests {
             sequence: 7,
             previous: Digest::of(b"before"),
             time: "2026-11-21T12:00:00Z".parse().unwrap(),
+            salt: None,
             event: Event::QueryRefused {
                 peer: "ar".parse().unwrap(),
                 subject: "r-1".to_owned(),

@@ -4,10 +4,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     path::Path,
+    sync::Arc,
 };
 
 use node_domain::{
     clock::{Clock, SystemClock},
+    dictionary::Dictionary,
     digest::Digest,
 };
 use node_ingest::batch::Hold;
@@ -23,6 +25,7 @@ use crate::{
     cli::{Ended, registry::SnapshotCommand},
     config::Home,
     operate,
+    shelved::Shelf,
     terminal::{say, say_json},
 };
 
@@ -68,8 +71,8 @@ pub(crate) fn run(dir: &Path, command: SnapshotCommand) -> anyhow::Result<Ended>
             let kept = keeping::find(&shelf, &snapshot)?;
             anyhow::ensure!(
                 end_exact_answers || !audited_with(&home)?.contains(&kept.id),
-                "exact answers to queries were given on snapshot {}, and without it no further one can be audited; to delete it and \
-                 give no exact answers any more (the catalogue and answers with noise stay), add --end-exact-answers",
+                "exact numbers that are out are from snapshot {}, and without it no further exact answer can be audited; to delete it \
+                 and give none any more (the catalogue and answers with noise stay), add --end-exact-answers",
                 kept.id.short()
             );
             keeping::delete(&shelf, &kept)?;
@@ -87,7 +90,7 @@ pub(crate) fn run(dir: &Path, command: SnapshotCommand) -> anyhow::Result<Ended>
             say(format!("{} snapshots deleted, {} kept.", go.len(), all.len() - go.len()));
             for kept in stay {
                 say(format!(
-                    "Snapshot {} stays: new exact answers are audited with those given on it.",
+                    "Snapshot {} stays: new exact answers are audited with numbers that are from it.",
                     kept.id.short()
                 ));
             }
@@ -96,9 +99,9 @@ pub(crate) fn run(dir: &Path, command: SnapshotCommand) -> anyhow::Result<Ended>
     Ok(Ended::Well)
 }
 
-/// The snapshots that exact answers to queries were given on.
+/// The snapshots without which no exact answer can be audited.
 fn audited_with(home: &Home) -> anyhow::Result<BTreeSet<Digest>> {
-    Ok(operate::exact_answers(home)?.into_iter().map(|release| release.snapshot).collect())
+    Shelf::of(home, &Arc::new(Dictionary::built_in()?), operate::exact_answers(home)?).needed()
 }
 
 fn list(shelf: &Path, as_json: bool) -> anyhow::Result<()> {

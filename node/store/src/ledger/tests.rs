@@ -58,12 +58,12 @@ async fn the_last_release_is_the_newest_on_another_snapshot() {
     give(&store, Line { persons: None, ..line(4, "a", "fourth", 0) }).await;
     let last = async |other_than: &str| {
         let question = Digest::of(b"a");
-        let last = store.last_release(&question, EXACT, &Digest::of(other_than.as_bytes())).await.unwrap();
+        let last = store.last_release(&question, EXACT, &[Digest::of(other_than.as_bytes())]).await.unwrap();
         last.map(|(snapshot, answer)| (snapshot, persons(&answer)))
     };
     assert_eq!(last("third").await, Some((Digest::of(b"second"), 13)));
     assert_eq!(last("new").await, Some((Digest::of(b"third"), 14)), "look-ups hold no answer");
-    assert!(store.last_release(&Digest::of(b"b"), EXACT, &Digest::of(b"x")).await.unwrap().is_none());
+    assert!(store.last_release(&Digest::of(b"b"), EXACT, &[Digest::of(b"x")]).await.unwrap().is_none());
 }
 
 fn persons(answer: &Answer) -> u64 {
@@ -79,7 +79,7 @@ async fn what_is_held_counts_and_what_was_refused_does_not() {
     let question = held.entry.question_hash;
     store.hold(&held, "exact", now(), signed).await.unwrap();
     let count = async || {
-        let last = store.last_release(&question, EXACT, &Digest::of(b"new")).await.unwrap();
+        let last = store.last_release(&question, EXACT, &[Digest::of(b"new")]).await.unwrap();
         let asked = store.asked_since(chrono::DateTime::UNIX_EPOCH, &question, EXACT).await.unwrap();
         let exact = store.exact_released().await.unwrap().len();
         (

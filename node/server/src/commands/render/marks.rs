@@ -27,6 +27,7 @@ pub(crate) fn withheld(reason: Withheld) -> &'static str {
         Withheld::OneDay => "one day",
         Withheld::TailCut => "cut",
         Withheld::Complementary => "(c)",
+        Withheld::Unspecified => "(h)",
         Withheld::Dominance => "(d)",
     }
 }
@@ -40,6 +41,7 @@ pub(crate) enum Mark {
     OneDay,
     TailCut,
     Complementary,
+    Unspecified,
     Dominance,
     AsOf,
 }
@@ -63,6 +65,7 @@ impl Marks {
                 Withheld::OneDay => Mark::OneDay,
                 Withheld::TailCut => Mark::TailCut,
                 Withheld::Complementary => Mark::Complementary,
+                Withheld::Unspecified => Mark::Unspecified,
                 Withheld::Dominance => Mark::Dominance,
             }),
         };
@@ -134,6 +137,7 @@ impl Mark {
             Self::OneDay => "one day",
             Self::TailCut => "cut",
             Self::Complementary => "(c)",
+            Self::Unspecified => "(h)",
             Self::Dominance => "(d)",
             Self::AsOf => "123*",
         }
@@ -147,6 +151,9 @@ impl Mark {
             Self::OneDay => "not shown: it would tell how many ended on one single day",
             Self::TailCut => "not shown: the curve ends before, since too few were at risk",
             Self::Complementary => "not shown: it is not small itself, but would tell a small one by subtraction",
+            Self::Unspecified => {
+                "not shown: it is small, or would tell a small one by subtraction; which of the two is not said"
+            }
             Self::Dominance => "not shown: one or two of those counted make up too much of the sum",
             Self::AsOf => "the number of an earlier snapshot: fewer than the threshold have changed since",
         }
@@ -166,6 +173,7 @@ pub(crate) fn state_meanings(cells: impl Iterator<Item = Cell>) -> Vec<(&'static
         Mark::OneDay => "one_day",
         Mark::TailCut => "tail_cut",
         Mark::Complementary => "complementary",
+        Mark::Unspecified => "unspecified",
         Mark::Dominance => "dominance",
         Mark::AsOf => "as_of",
     };
@@ -189,19 +197,20 @@ mod tests {
             refused(Withheld::OneDay),
             refused(Withheld::TailCut),
             refused(Withheld::Complementary),
+            refused(Withheld::Unspecified),
             refused(Withheld::Dominance),
         ];
         let mut marks = Marks::default();
         let written: Vec<String> = cells.iter().map(|one| marks.cell(one, false)).collect();
         assert_eq!(
             written,
-            ["0", "123", "~0", "~123", "0–9", "merged", "one day", "cut", "(c)", "(d)"],
+            ["0", "123", "~0", "~123", "0–9", "merged", "one day", "cut", "(c)", "(h)", "(d)"],
             "no two states look alike"
         );
         assert_eq!(marks.cell(&Cell::Exact { n: 7 }, true), "7*");
         assert_eq!(marks.cell(&Cell::Banded { low: 0, high: 4 }, true), "0–4", "a band tells nothing of a snapshot");
         let signs: Vec<&str> = marks.footnotes().into_iter().map(|(sign, _)| sign).collect();
-        assert_eq!(signs, ["~123", "0–9", "merged", "one day", "cut", "(c)", "(d)", "123*"]);
+        assert_eq!(signs, ["~123", "0–9", "merged", "one day", "cut", "(c)", "(h)", "(d)", "123*"]);
     }
 
     #[test]

@@ -385,6 +385,7 @@ impl Number {
             Withheld::OneDay => "one_day",
             Withheld::TailCut => "tail_cut",
             Withheld::Complementary => "complementary",
+            Withheld::Unspecified => "unspecified",
             Withheld::Dominance => "dominance",
         }
     }

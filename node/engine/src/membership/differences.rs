@@ -1,0 +1,92 @@
+//! Where everybody in a cell of one question is also counted by another: a subtraction would tell that nobody else is.
+
+use node_disclosure::{
+    layout::{Counts, Layout},
+    membership::UnitPattern,
+};
+use node_protocol::query::{Condition, Statistic};
+
+use super::Question;
+
+/// What a question counts: everybody who meets its conditions, of a mean those with a value of one field.
+pub(super) struct Reach {
+    /// The question.
+    pub(super) question: usize,
+    /// Holds for everybody whom it does not count.
+    pub(super) outside: Condition,
+}
+
+/// No reach: the question counts everybody.
+const NONE: u32 = u32::MAX;
+
+/// The reaches of all questions that somebody may lie outside of, and the one that each cell is part of.
+pub(super) struct Reaches {
+    pub(super) all: Vec<Reach>,
+    of_cell: Vec<u32>,
+}
+
+impl Reaches {
+    pub(super) fn of(questions: &[Question<'_>], layouts: &[Layout]) -> Self {
+        let (mut all, mut of_cell) = (Vec::new(), Vec::new());
+        for (at, (question, layout)) in questions.iter().zip(layouts).enumerate() {
+            let query = question.permitted.query();
+            let first = all.len();
+            let mut add = |conditions: Vec<Condition>| {
+                let outside = Condition::Not(Box::new(Condition::All(conditions)));
+                all.push(Reach { question: at, outside });
+            };
+            match &query.statistic {
+                Statistic::Mean { fields } => {
+                    for field in fields {
+                        let has_value = Condition::IsMissing { field: field.clone(), missing: false };
+                        add(query.conditions.iter().cloned().chain([has_value]).collect());
+                    }
+                }
+                _ if query.conditions.is_empty() => {}
+                _ => add(query.conditions.clone()),
+            }
+            let number = |place: usize| u32::try_from(place).unwrap_or(NONE);
+            of_cell.extend((0..layout.len()).map(|cell| match layout.counts(cell) {
+                Some(Counts::Value { field, .. }) => number(first + field),
+                _ if all.len() > first => number(first),
+                _ => NONE,
+            }));
+        }
+        Self { all, of_cell }
+    }
+
+    /// The cells in which somebody is and nobody outside of a reach: pairs of a cell and a place among the reaches, for those that
+    /// `compare` lets through.
+    pub(super) fn covered(
+        &self,
+        patterns: &[UnitPattern],
+        compare: impl Fn(usize, &Reach) -> bool,
+    ) -> Vec<(usize, usize)> {
+        let words = self.all.len().div_ceil(64);
+        let mut outside = vec![0_u64; self.of_cell.len() * words];
+        let mut is_used = vec![false; self.of_cell.len()];
+        let mut inside = vec![0_u64; words];
+        for pattern in patterns {
+            inside.fill(0);
+            for cell in &pattern.cells {
+                let reach = self.of_cell[*cell as usize];
+                if reach != NONE {
+                    inside[reach as usize / 64] |= 1 << (reach % 64);
+                }
+            }
+            for cell in pattern.cells.iter().map(|cell| *cell as usize) {
+                is_used[cell] = true;
+                let outside = &mut outside[cell * words..(cell + 1) * words];
+                outside.iter_mut().zip(&inside).for_each(|(outside, inside)| *outside |= !inside);
+            }
+        }
+        let is_covered = |cell: usize, reach: usize| outside[cell * words + reach / 64] >> (reach % 64) & 1 == 0;
+        let mut covered = Vec::new();
+        for cell in (0..self.of_cell.len()).filter(|cell| is_used[*cell]) {
+            let reaches = self.all.iter().enumerate();
+            let pairs = reaches.filter(|(at, reach)| is_covered(cell, *at) && compare(cell, reach));
+            covered.extend(pairs.map(|(at, _)| (cell, at)));
+        }
+        covered
+    }
+}
