@@ -68,10 +68,10 @@ impl<'a> Phantoms<'a> {
     pub(super) fn in_cells(&self, cells: &[(usize, usize)], offsets: &[u32]) -> Result<Vec<Vec<u32>>, TabulateError> {
         let wanted = cells.iter().map(|&(question, cell)| {
             let ways = self.ways_into(question, cell, None)?;
-            let row = self.nearest(question, cell, ways)?;
+            let row = self.nearest(question, cell, &ways)?;
             Ok(Wanted { question, cell, row })
         });
-        self.count(wanted.collect::<Result<_, TabulateError>>()?, offsets)
+        self.count(&wanted.collect::<Result<Vec<_>, TabulateError>>()?, offsets)
     }
 
     /// The cells that somebody in a cell would be counted in who meets a further condition; nothing where nobody can.
@@ -83,12 +83,12 @@ impl<'a> Phantoms<'a> {
         let mut wanted = Vec::new();
         for &(question, cell, outside) in cells {
             let ways = self.ways_into(question, cell, Some(outside))?;
-            let row = self.nearest(question, cell, ways)?;
+            let row = self.nearest(question, cell, &ways)?;
             if row.is_some() {
                 wanted.push(Wanted { question, cell, row });
             }
         }
-        self.count(wanted, offsets)
+        self.count(&wanted, offsets)
     }
 
     fn ways_into(
@@ -136,12 +136,7 @@ impl<'a> Phantoms<'a> {
     }
 
     /// The row that has to change least, and the way to change it: one of the cell itself where there is one.
-    fn nearest(
-        &self,
-        question: usize,
-        cell: usize,
-        ways: Vec<Wishes>,
-    ) -> Result<Option<(usize, Wishes)>, TabulateError> {
+    fn nearest(&self, question: usize, cell: usize, ways: &[Wishes]) -> Result<Option<(usize, Wishes)>, TabulateError> {
         let (plan, table) = (&self.plans[question], self.questions[question].permitted.table());
         let Some(first) = ways.first() else { return Ok(None) };
         let models = &self.models[question];
@@ -173,7 +168,7 @@ impl<'a> Phantoms<'a> {
     }
 
     /// The cells of each phantom, ascending.
-    fn count(&self, wanted: Vec<Wanted>, offsets: &[u32]) -> Result<Vec<Vec<u32>>, TabulateError> {
+    fn count(&self, wanted: &[Wanted], offsets: &[u32]) -> Result<Vec<Vec<u32>>, TabulateError> {
         let mut codes: Vec<BTreeMap<usize, Vec<u32>>> = vec![BTreeMap::new(); wanted.len()];
         for table in 0..self.universe.tables() {
             let with_row = |phantom: &usize| {
@@ -181,7 +176,7 @@ impl<'a> Phantoms<'a> {
                 wanted.row.is_some() && self.universe.table_of(wanted.question) == table
             };
             let here: Vec<usize> = (0..wanted.len()).filter(with_row).collect();
-            let Some(made) = self.rows_of(&wanted, &here)? else { continue };
+            let Some(made) = self.rows_of(wanted, &here)? else { continue };
             for (at, question) in self.questions.iter().enumerate() {
                 if self.universe.table_of(at) != table {
                     continue;

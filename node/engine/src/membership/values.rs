@@ -63,7 +63,10 @@ impl Wishes {
 }
 
 /// How far rows are from what is wished.
-pub(super) struct Measure<'c>(Vec<(&'c Column, &'c [(u16, u16)], u64)>);
+pub(super) struct Measure<'c>(Vec<Weighed<'c>>);
+
+/// A field's column, the values it may have, and what a change of it counts.
+type Weighed<'c> = (&'c Column, &'c [(u16, u16)], u64);
 
 impl Measure<'_> {
     /// How much of a row would have to change: a field counts as much as it has values, since one of few says little of the others.
