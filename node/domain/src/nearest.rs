@@ -5,7 +5,7 @@ use strsim::{jaro_winkler, normalized_damerau_levenshtein};
 /// How alike two texts must be to be taken for one another, from 0 to 1.
 const ALIKE: f64 = 0.6;
 /// The most known names that a message tells.
-const MOST_TOLD: usize = 12;
+const MOST_TOLD: usize = 20;
 /// The most characters of an unknown name that are looked at and told: it may come from anybody.
 const LONGEST: usize = 64;
 
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(unknown("project", "mx-1", []), "there is no project `mx-1`: there is none at all");
         let many: Vec<String> = (10..40).map(|number| format!("code_{number}")).collect();
         let told = unknown("code", "code_17", many.iter().map(String::as_str));
-        assert!(told.contains("are: code_17, ") && told.ends_with(" and 18 more"), "{told}");
+        assert!(told.contains("are: code_17, ") && told.ends_with(" and 10 more"), "{told}");
         assert_eq!(unknown("code", &format!("\u{1b}{}", "x".repeat(99)), []).matches('x').count(), LONGEST);
     }
 }
