@@ -107,6 +107,22 @@ def check_fields(name: str, schema: dict, lists: dict, faults: list) -> None:
         check_codes(where, field, lists, faults)
 
 
+def check_kinds(tables: dict, faults: list) -> None:
+    """What a field tells of is told by another field too: kindred fields are found by it."""
+    tellers: dict = {}
+    for name, schema in tables.items():
+        for field in schema["fields"]:
+            kinds = field.get("alianza:tells_of", [])
+            if not isinstance(kinds, list) or not all(re.fullmatch("[a-z]+", kind) for kind in kinds):
+                faults.append(f"{name}.{field['name']}: alianza:tells_of is a list of words")
+                continue
+            for kind in kinds:
+                tellers.setdefault(kind, set()).add(field["name"])
+    for kind, names in tellers.items():
+        if len(names) < 2:
+            faults.append(f"alianza:tells_of {kind}: only {', '.join(names)} tells of it")
+
+
 def check_keys(collections: dict, faults: list) -> None:
     """Keys are mandatory and refer to a whole key further up; no field is queried."""
     earlier: dict = {}
@@ -241,6 +257,7 @@ def main() -> int:
     faults.extend(f"schemas/codes/{name}.csv: used by no field" for name in lists.keys() - used)
     for name, schema in schemas.items():
         check_fields(name, schema, lists, faults)
+    check_kinds(tables, faults)
     check_keys(collections, faults)
     check_dates(collections, faults)
     for name, schema in tables.items():

@@ -102,7 +102,12 @@ async fn a_project_goes_from_proposal_to_grant_to_withdrawal_and_each_step_takes
     let narrow = Terms { statistics: names(&["count"]), ..proposed.terms.clone() };
     let wide = Terms { fields: names(&["stage", "region"]), ..proposed.terms.clone() };
     let refused = ar.approve_project(STEWARD, &id, Some(wide), None).await.unwrap_err();
-    assert_eq!(refused.kind, ProblemKind::ProjectInvalid);
+    assert_eq!((refused.kind, refused.field.as_deref()), (ProblemKind::ProjectInvalid, Some("terms.fields")));
+    assert!(refused.detail.contains("`region`"), "{}", refused.detail);
+    // a threshold below the node's own would not hold
+    let low = Terms { persons: Some(2), ..proposed.terms.clone() };
+    let refused = ar.approve_project(STEWARD, &id, Some(low), None).await.unwrap_err();
+    assert_eq!((refused.kind, refused.field.as_deref()), (ProblemKind::ProjectInvalid, Some("terms.persons")));
     ar.approve_project(STEWARD, &id, Some(narrow), Some("counts suffice".into())).await.unwrap();
     assert_eq!(state(&federation, &id).await, (ProjectState::Narrowed, Some("counts suffice".into())));
     let answer = ask_as(&federation, "Ana", &count).await.unwrap();
@@ -114,6 +119,10 @@ async fn a_project_goes_from_proposal_to_grant_to_withdrawal_and_each_step_takes
         refusal(&federation, &count.replace("mx-2026-001", "mx-2026-002")).await,
         ProblemKind::ProjectNotApproved
     );
+
+    // the proposer remembers what was said, without asking again
+    let heard = federation.node("mx").requester.heard_of_project(&proposed).await.unwrap();
+    assert_eq!(heard[0].status.as_ref().map(|status| status.state), Some(ProjectState::Narrowed));
 
     // a decision is undone, and made anew
     ar.reopen_project(STEWARD, &id, "looking again".into()).await.unwrap();
@@ -272,6 +281,11 @@ async fn different_questions_with_noise_are_bounded_whoever_asks_and_the_same_on
     let first = ask_as(&federation, "Ana", &by(r#""stage","sex""#)).await.unwrap();
     ask_as(&federation, "Leo", &by(r#""sex""#)).await.unwrap();
     assert_eq!(refusal(&federation, &by(r#""stage""#)).await, ProblemKind::NoiseSpent);
+    let asker = Asker { subject: "Ana".into(), role: "researcher".into() };
+    let asked_before = Query::parse(by(r#""sex""#).as_bytes()).unwrap();
+    let estimates = federation.node("mx").requester.estimate(asker, asked_before, &["ar".parse().unwrap()]).await;
+    let estimate = estimates.unwrap().remove(0).1.unwrap();
+    assert_eq!(estimate.noise_suffices, Some(false), "whether this one was asked before is not told");
     // the same question in another order, by somebody else: the same numbers
     let again = ask_as(&federation, "Rita", &by(r#""sex","stage""#)).await.unwrap();
     let sorted = |answer: Answer| match answer {
@@ -342,5 +356,28 @@ async fn the_whole_policy_is_signed_and_shown_to_peers() {
     assert!(other.is_err(), "nobody speaks for another node");
     let kind = node_trust::signed::Kind::Project;
     assert!(node_trust::signed::verify_statement::<serde_json::Value>(&statement.policy, kind, &ar, &roster).is_err());
+    federation.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_policy_comes_into_force_at_a_start_and_is_audited_then() {
+    let mut federation = two(POLICY).await;
+    let adopted = async |federation: &Federation| {
+        let store = &federation.node("ar").responder.store;
+        let filter = EntryFilter { what: Some("policy_adopted".into()), ..EntryFilter::default() };
+        let entries = store.entries(&filter).await.unwrap();
+        (entries.len(), store.adopted_policy().await.unwrap().map(|(hash, _)| hash))
+    };
+    let first = federation.node("ar").responder.policy_hash;
+    assert_eq!(adopted(&federation).await, (1, Some(first)));
+    federation.stop_node("ar").await;
+    federation.start_node("ar").await.unwrap();
+    assert_eq!(adopted(&federation).await, (1, Some(first)), "the same policy is not adopted anew");
+    federation.stop_node("ar").await;
+    federation.set_policy("ar", &POLICY.replacen("persons = 5", "persons = 6", 1)).unwrap();
+    federation.start_node("ar").await.unwrap();
+    let second = federation.node("ar").responder.policy_hash;
+    assert_ne!(first, second);
+    assert_eq!(adopted(&federation).await, (2, Some(second)));
     federation.stop().await;
 }

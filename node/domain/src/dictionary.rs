@@ -6,7 +6,7 @@
 mod raw;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -125,6 +125,9 @@ pub struct Field {
     pub since: String,
     /// Names of the same variable elsewhere, such as NAACCR item numbers.
     pub maps_to: BTreeMap<String, String>,
+    /// What it tells of, such as `cancer`. Fields of whatever table that tell of the same are kindred: who knows the one knows
+    /// something about the other.
+    pub tells_of: Vec<String>,
 }
 
 /// How much a field is asked for.
@@ -282,6 +285,15 @@ impl Dictionary {
         self.tables.values().map(Arc::as_ref)
     }
 
+    /// The other fields and endpoints of the analysis tables that tell of the same as the field or endpoint called `name`.
+    #[must_use]
+    pub fn kindred(&self, name: &str) -> BTreeSet<&str> {
+        let kinds: BTreeSet<&str> = self.tables().flat_map(|table| table.tells_of(name)).collect();
+        let akin = |table: &Table, other: &str| table.tells_of(other).any(|kind| kinds.contains(kind));
+        let names = self.tables().flat_map(|table| table.names().filter(move |other| akin(table, other)));
+        names.filter(|other| *other != name).collect()
+    }
+
     /// An analysis table.
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&Arc<Table>> {
@@ -294,6 +306,19 @@ impl Table {
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// What a query can name in it: its fields and its endpoints.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let fields = self.fields.iter().map(|field| field.name.as_str());
+        fields.chain(self.endpoints.keys().map(String::as_str))
+    }
+
+    /// What the field called `name` tells of, or the cause that ends the endpoint of that name.
+    pub fn tells_of(&self, name: &str) -> impl Iterator<Item = &str> {
+        let cause = self.endpoints.get(name).map(|endpoint| endpoint.event.as_str());
+        let field = self.field(name).or_else(|| self.field(cause?));
+        field.into_iter().flat_map(|field| field.tells_of.iter().map(String::as_str))
     }
 
     /// The place of the field called `name`.
@@ -375,6 +400,24 @@ mod tests {
                 for code in &list.codes {
                     assert!(!code.label.es.is_empty() && !code.label.pt.is_empty() && !code.label.en.is_empty());
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn kindred_fields_tell_of_the_same() {
+        let dictionary = Dictionary::built_in().unwrap_or_else(|error| panic!("{error}"));
+        let cancer = dictionary.kindred("index_cancer");
+        assert!(["iccc_group", "morphology", "topography_site"].iter().all(|name| cancer.contains(name)), "{cancer:?}");
+        assert!(["index_cancer", "sex", "stage"].iter().all(|name| !cancer.contains(name)), "{cancer:?}");
+        assert!(dictionary.kindred("vital_status").contains("overall"), "an endpoint tells of its cause");
+        assert!(dictionary.kindred("overall").contains("vital_status"));
+        assert!(dictionary.kindred("sex").is_empty() && dictionary.kindred("shoe_size").is_empty());
+        for (table, field) in all(&dictionary) {
+            for kind in &field.tells_of {
+                let alone =
+                    !all(&dictionary).any(|(_, other)| other.name != field.name && other.tells_of.contains(kind));
+                assert!(!alone, "{}.{}: nothing else tells of {kind}", table.name, field.name);
             }
         }
     }

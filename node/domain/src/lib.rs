@@ -9,4 +9,5 @@ pub mod dictionary;
 pub mod digest;
 pub mod language;
 pub mod months;
+pub mod nearest;
 pub mod node_id;

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use node_domain::dictionary::{Field, Kind, Table};
+use node_domain::{
+    dictionary::{Field, Kind, Table},
+    nearest::nearest,
+};
 use serde::Serialize;
-use strsim::{jaro_winkler, normalized_damerau_levenshtein};
 
 /// More different values than this are no codes.
 const MOST: usize = 50;
 /// Longer values are no codes.
 const LONGEST: usize = 24;
-/// How alike two texts must be, from 0 to 1.
-const ALIKE: f64 = 0.6;
 
 /// Unknown codes by field.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -67,33 +67,5 @@ impl UnknownCodes {
             },
         });
         noted.count += 1;
-    }
-}
-
-/// Of texts that stand for something, what the one most like `value` stands for; `None` where none is like it.
-pub fn nearest<'t>(value: &str, known: impl Iterator<Item = (&'t str, &'t str)>) -> Option<String> {
-    let wanted = value.to_lowercase();
-    known
-        .map(|(text, meaning)| {
-            let text = text.to_lowercase();
-            let alike = normalized_damerau_levenshtein(&wanted, &text).max(jaro_winkler(&wanted, &text) - 0.15);
-            (alike, meaning)
-        })
-        .filter(|(alike, _)| *alike >= ALIKE)
-        // of equals the first: collections that others refer to come first
-        .reduce(|best, other| if other.0 > best.0 { other } else { best })
-        .map(|(_, meaning)| meaning.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_code_is_found_by_its_label_in_any_language() {
-        let known = [("1", "1"), ("Masculino", "1"), ("Male", "1"), ("Femenino", "2"), ("Female", "2")];
-        assert_eq!(nearest("masculine", known.into_iter()).as_deref(), Some("1"));
-        assert_eq!(nearest("FEMENINO", known.into_iter()).as_deref(), Some("2"));
-        assert_eq!(nearest("zzz", known.into_iter()), None);
     }
 }

@@ -1,5 +1,7 @@
 //! Two policies side by side: what differs, and whether it lets out more.
 
+use std::{cmp::Ordering, collections::BTreeSet};
+
 use serde_json::Value;
 
 use crate::policy::Policy;
@@ -9,7 +11,7 @@ use crate::policy::Policy;
 pub enum Direction {
     /// Less leaves.
     Tighter,
-    /// More leaves.
+    /// Something leaves that did not before.
     Looser,
     /// It cannot be said in general.
     Other,
@@ -28,13 +30,21 @@ pub struct Change {
     pub direction: Direction,
 }
 
-/// The differences from `before` to `after`, by key.
+/// The differences in effect from `before` to `after`, by key. A project without rules is told by the rules that it lacks.
 #[must_use]
 pub fn changes(before: &Policy, after: &Policy) -> Vec<Change> {
-    let tree = |policy: &Policy| serde_json::to_value(policy).unwrap_or_default();
     let mut changes = Vec::new();
-    walk("", &tree(before), &tree(after), &mut changes);
+    walk("", &tree(before, after), &tree(after, before), &mut changes);
     changes
+}
+
+/// A policy with an entry for each project of the other one.
+fn tree(policy: &Policy, other: &Policy) -> Value {
+    let mut policy = policy.clone();
+    for project in other.project.keys() {
+        policy.project.entry(project.clone()).or_default();
+    }
+    serde_json::to_value(policy).unwrap_or_default()
 }
 
 fn walk(key: &str, before: &Value, after: &Value, changes: &mut Vec<Change>) {
@@ -42,15 +52,16 @@ fn walk(key: &str, before: &Value, after: &Value, changes: &mut Vec<Change>) {
         return;
     }
     if let (Value::Object(old), Value::Object(new)) = (before, after) {
-        let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for name in names {
             let inner = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
             walk(&inner, old.get(name).unwrap_or(&Value::Null), new.get(name).unwrap_or(&Value::Null), changes);
         }
         return;
     }
-    let direction = direction(key, before, after);
-    changes.push(Change { key: key.to_owned(), before: before.clone(), after: after.clone(), direction });
+    if let Some(direction) = direction(key, before, after) {
+        changes.push(Change { key: key.to_owned(), before: before.clone(), after: after.clone(), direction });
+    }
 }
 
 /// Keys whose greater value protects more.
@@ -70,7 +81,7 @@ const GREATER_PROTECTS: [&str; 12] = [
 ];
 
 /// Keys whose smaller value protects more; the names of sections stand for all their keys.
-const SMALLER_PROTECTS: [&str; 10] = [
+const SMALLER_PROTECTS: [&str; 9] = [
     "threshold.largest_percent",
     "quota",
     "size",
@@ -78,45 +89,73 @@ const SMALLER_PROTECTS: [&str; 10] = [
     "privacy",
     "models.coefficient",
     "models.per_project",
-    "exploration.statistics",
-    "exploration.tables",
     "rehearsal",
+    "per_week",
 ];
 
-fn direction(key: &str, before: &Value, after: &Value) -> Direction {
-    let within_project = key.strip_prefix("project.").and_then(|rest| rest.rsplit_once('.')).map(|(_, last)| last);
-    let (name, absent_is_loose) = within_project.map_or((key, false), |last| (last, true));
-    let named = |list: &[&str]| list.iter().any(|one| *one == name || name.starts_with(&format!("{one}.")));
-    let sign = if named(&GREATER_PROTECTS) || key == "review" {
-        1
-    } else if named(&SMALLER_PROTECTS) || name == "per_week" {
-        -1
-    } else {
-        return Direction::Other;
+/// The direction of a change of one value; none where both values have the same effect.
+fn direction(key: &str, before: &Value, after: &Value) -> Option<Direction> {
+    if let (Value::Array(before), Value::Array(after)) = (before, after) {
+        return match key {
+            "review" => of_classes(before, after),
+            // without a list of fields, all are allowed
+            "exploration.fields" if before.is_empty() => Some(Direction::Tighter),
+            "exploration.fields" if after.is_empty() => Some(Direction::Looser),
+            _ => of_allowed(before, after),
+        };
+    }
+    if key == "exploration.lane" {
+        // whatever is not perturbed leaves by a way that needs a grant elsewhere
+        return Some(if after == "perturbed" { Direction::Tighter } else { Direction::Looser });
+    }
+    Some(of_scalars(key, before, after))
+}
+
+/// What is allowed by name: one more name opens something, whatever is taken away beside it.
+fn of_allowed(before: &[Value], after: &[Value]) -> Option<Direction> {
+    let more = |one: &[Value], other: &[Value]| one.iter().any(|value| !other.contains(value));
+    opened(more(after, before), more(before, after))
+}
+
+/// Classes that wait for a steward: one that no later class holds is let go.
+fn of_classes(before: &[Value], after: &[Value]) -> Option<Direction> {
+    let holds = |wide: &Value, narrow: &Value| {
+        let named = wide.as_object().into_iter().flatten();
+        named.into_iter().all(|(name, value)| narrow.get(name) == Some(value))
     };
-    let order = match (before, after) {
-        (Value::Number(before), Value::Number(after)) => before.as_f64().partial_cmp(&after.as_f64()),
-        (Value::Bool(before), Value::Bool(after)) => before.partial_cmp(after),
-        (Value::Array(before), Value::Array(after)) => subset(before, after),
-        (Value::Null, _) if absent_is_loose => return Direction::Tighter,
-        (_, Value::Null) if absent_is_loose => return Direction::Looser,
-        _ => None,
-    };
-    match order {
-        Some(std::cmp::Ordering::Less) if sign > 0 => Direction::Tighter,
-        Some(std::cmp::Ordering::Greater) if sign < 0 => Direction::Tighter,
-        Some(std::cmp::Ordering::Less | std::cmp::Ordering::Greater) => Direction::Looser,
-        _ => Direction::Other,
+    let more = |one: &[Value], other: &[Value]| one.iter().any(|class| !other.iter().any(|wide| holds(wide, class)));
+    opened(more(before, after), more(after, before))
+}
+
+fn opened(opens: bool, closes: bool) -> Option<Direction> {
+    match (opens, closes) {
+        (true, _) => Some(Direction::Looser),
+        (false, true) => Some(Direction::Tighter),
+        (false, false) => None,
     }
 }
 
-/// `Less` where `before` is a proper part of `after`.
-fn subset(before: &[Value], after: &[Value]) -> Option<std::cmp::Ordering> {
-    let part = |small: &[Value], large: &[Value]| small.iter().all(|value| large.contains(value));
-    match (part(before, after), part(after, before)) {
-        (true, false) => Some(std::cmp::Ordering::Less),
-        (false, true) => Some(std::cmp::Ordering::Greater),
+fn of_scalars(key: &str, before: &Value, after: &Value) -> Direction {
+    let within_project = key.strip_prefix("project.").and_then(|rest| rest.rsplit_once('.')).map(|(_, last)| last);
+    let name = within_project.unwrap_or(key);
+    let named = |list: &[&str]| list.iter().any(|one| *one == name || name.starts_with(&format!("{one}.")));
+    let (greater, smaller) = (named(&GREATER_PROTECTS), named(&SMALLER_PROTECTS));
+    if !greater && !smaller {
+        return Direction::Other;
+    }
+    let order = match (before, after) {
+        (Value::Number(before), Value::Number(after)) => before.as_f64().partial_cmp(&after.as_f64()),
+        (Value::Bool(before), Value::Bool(after)) => before.partial_cmp(after),
+        // a rule of one project that is absent does not tighten
+        (Value::Null, _) if within_project.is_some() => return Direction::Tighter,
+        (_, Value::Null) if within_project.is_some() => return Direction::Looser,
         _ => None,
+    };
+    match order {
+        Some(Ordering::Less) if greater => Direction::Tighter,
+        Some(Ordering::Greater) if smaller => Direction::Tighter,
+        Some(Ordering::Less | Ordering::Greater) => Direction::Looser,
+        _ => Direction::Other,
     }
 }
 
@@ -164,5 +203,60 @@ mod tests {
             one("review", Direction::Tighter)
         );
         assert_eq!(changes(&Policy::parse(SHIPPED).unwrap(), &Policy::parse(SHIPPED).unwrap()), []);
+    }
+
+    /// The direction of the one change from one text to another, within the shipped policy with `more` at its end.
+    fn one(more: &str, from: &str, to: &str) -> Option<Direction> {
+        let before = format!("{SHIPPED}\n{more}\n");
+        let (before, after) = (Policy::parse(&before).unwrap(), Policy::parse(&before.replacen(from, to, 1)).unwrap());
+        assert_ne!(before, after, "{from} is there");
+        let changes = changes(&before, &after);
+        assert!(changes.len() < 2, "{changes:?}");
+        changes.first().map(|change| change.direction)
+    }
+
+    #[test]
+    fn no_list_of_fields_means_all_of_them() {
+        let fields = |from: &str, to: &str| {
+            let text = |fields: &str| SHIPPED.replace("fields = []", &format!("fields = [{fields}]"));
+            let [before, after] = [from, to].map(|fields| Policy::parse(&text(fields)).unwrap());
+            changes(&before, &after)[0].direction
+        };
+        assert_eq!(fields("", r#""sex""#), Direction::Tighter);
+        assert_eq!(fields(r#""sex""#, ""), Direction::Looser);
+        assert_eq!(fields(r#""sex""#, r#""sex", "stage""#), Direction::Looser);
+        assert_eq!(fields(r#""sex", "stage""#, r#""sex""#), Direction::Tighter);
+        assert_eq!(fields(r#""sex""#, r#""stage""#), Direction::Looser, "something is opened");
+    }
+
+    #[test]
+    fn what_is_exchanged_for_another_opens_it() {
+        let (from, to) = (r#"statistics = ["count"]"#, r#"statistics = ["mean"]"#);
+        assert_eq!(one("", from, to), Some(Direction::Looser));
+        let both = [r#"["count", "mean"]"#, r#"["mean", "count"]"#];
+        let [before, after] = both.map(|list| Policy::parse(&SHIPPED.replace(r#"["count"]"#, list)).unwrap());
+        assert_eq!(changes(&before, &after), [], "the order means nothing");
+    }
+
+    #[test]
+    fn a_project_that_is_opened_again_is_looser_also_where_its_section_is_gone() {
+        let closed = "[project.mx-2026-001]\nclosed = true";
+        assert_eq!(one(closed, "closed = true\n", "closed = false\n"), Some(Direction::Looser));
+        assert_eq!(one(closed, closed, ""), Some(Direction::Looser));
+        assert_eq!(one("", "[noise]", &format!("{closed}\n[noise]")), Some(Direction::Tighter));
+        let tight = "[project.mx-2026-001]\npersons = 8";
+        assert_eq!(one(tight, tight, ""), Some(Direction::Looser));
+        assert_eq!(one("[project.mx-2026-002]", "[project.mx-2026-002]", ""), None, "no rule, no effect");
+    }
+
+    #[test]
+    fn a_class_that_is_let_go_is_looser_and_one_that_is_held_wider_is_tighter() {
+        let exact = "way = \"exact\"";
+        let class = |to: &str| one("", exact, to);
+        assert_eq!(class("way = \"exact\"\nstatistic = \"count\""), Some(Direction::Looser), "only counts wait now");
+        assert_eq!(class("way = \"perturbed\""), Some(Direction::Looser), "exact ones do not wait now");
+        assert_eq!(class(""), Some(Direction::Tighter), "everything waits now");
+        assert_eq!(class("way = \"exact\"\n[[review]]\nway = \"exact\"\ntable = \"doses\""), None, "it waited before");
+        assert_eq!(one("", "[[review]]\nway = \"exact\"", ""), Some(Direction::Looser));
     }
 }

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use node_domain::{dictionary::Unit, digest::Digest};
+use node_domain::{
+    dictionary::{Dictionary, Unit},
+    digest::Digest,
+    nearest::unknown,
+};
 use node_protocol::{
     canonical::{self, CanonicalError},
     project::{Lane, ProjectId},
@@ -293,6 +297,14 @@ pub enum PolicyError {
         /// The name.
         name: String,
     },
+    /// A table or field that the dictionary does not have.
+    #[error("{key}: {what}")]
+    Name {
+        /// Key.
+        key: &'static str,
+        /// That there is none, and which there are.
+        what: String,
+    },
     /// A value that protects too little or makes no sense.
     #[error("{key}: {what}")]
     Value {
@@ -378,6 +390,35 @@ impl Policy {
         Ok(())
     }
 
+    /// Checks the names of tables, fields and endpoints, which [`Policy::parse`] cannot know.
+    ///
+    /// # Errors
+    /// Names the key and the name that the dictionary does not have, with those that it has, the nearest first.
+    pub fn check_names(&self, dictionary: &Dictionary) -> Result<(), PolicyError> {
+        let tables = || dictionary.tables().map(|table| table.name.as_str());
+        let reviewed = self.review.iter().filter_map(|class| class.table.as_ref());
+        let named = self.exploration.tables.iter().map(|name| ("exploration.tables", name));
+        for (key, name) in named.chain(reviewed.map(|name| ("review.table", name))) {
+            if dictionary.table(name).is_none() {
+                return Err(PolicyError::Name { key, what: unknown("analysis table", name, tables()) });
+            }
+        }
+        let fields: Vec<&str> = self
+            .exploration
+            .tables
+            .iter()
+            .filter_map(|name| dictionary.table(name))
+            .flat_map(|table| table.names())
+            .collect();
+        match self.exploration.fields.iter().find(|field| !fields.contains(&field.as_str())) {
+            Some(field) => {
+                let what = unknown("field or endpoint of those tables", field, fields);
+                Err(PolicyError::Name { key: "exploration.fields", what })
+            }
+            None => Ok(()),
+        }
+    }
+
     fn check_thresholds(&self) -> Result<(), PolicyError> {
         let floor = if self.rehearsal { 1 } else { FLOOR };
         let threshold = self.threshold;
@@ -426,6 +467,11 @@ impl Policy {
             if !STATISTICS.contains(&name.as_str()) {
                 return Err(PolicyError::Statistic { key: key.to_owned(), name: name.clone() });
             }
+        }
+        // an empty list of fields means all of them; of tables it would mean none
+        if self.exploration.tables.is_empty() && !self.exploration.statistics.is_empty() {
+            let what = "name at least one table; to answer nothing outside projects, leave `statistics` empty as well";
+            return Err(PolicyError::Value { key: "exploration.tables", what: what.to_owned() });
         }
         Ok(())
     }
@@ -584,6 +630,32 @@ mod tests {
             assert!(SHIPPED.contains(from), "{from}");
             assert!(Policy::parse(&SHIPPED.replacen(from, to, 1)).is_err(), "{to}");
         }
+    }
+
+    #[test]
+    fn names_that_the_dictionary_does_not_have_are_refused_with_the_nearest() {
+        let dictionary = Dictionary::built_in().unwrap();
+        let refused = |from: &str, to: &str| {
+            assert!(SHIPPED.contains(from), "{from}");
+            let policy = Policy::parse(&SHIPPED.replacen(from, to, 1)).unwrap();
+            policy.check_names(&dictionary).unwrap_err().to_string()
+        };
+        assert!(Policy::parse(SHIPPED).unwrap().check_names(&dictionary).is_ok());
+        let table = refused("tables = [\"cases\"]", "tables = [\"case\"]");
+        assert!(
+            table.starts_with("exploration.tables: there is no analysis table `case`; nearest first, there are: cases"),
+            "{table}"
+        );
+        let field = refused("fields = []", "fields = [\"overall\", \"index_cancr\"]");
+        assert!(field.starts_with("exploration.fields: ") && field.contains("there are: index_cancer, "), "{field}");
+        assert!(refused("way = \"exact\"", "table = \"dose\"").starts_with("review.table: "));
+    }
+
+    #[test]
+    fn an_empty_list_of_tables_is_no_way_to_say_all_of_them() {
+        let empty = SHIPPED.replace("tables = [\"cases\"]", "tables = []");
+        assert!(Policy::parse(&empty).unwrap_err().to_string().starts_with("exploration.tables: name at least one"));
+        assert!(Policy::parse(&empty.replace("statistics = [\"count\"]", "statistics = []")).is_ok(), "nothing");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Roles and what each may do: the policy matrix.
 
+use node_domain::nearest::unknown;
 use node_protocol::problem::{Problem, ProblemKind};
 use serde::{Deserialize, Serialize};
 
@@ -85,8 +86,8 @@ impl std::str::FromStr for Role {
     type Err = Problem;
 
     fn from_str(name: &str) -> Result<Self, Problem> {
-        let unknown = || ProblemKind::RoleForbidden.because("there is no such role");
-        Self::ALL.into_iter().find(|role| role.name() == name).ok_or_else(unknown)
+        let none = || ProblemKind::RoleForbidden.because(unknown("role", name, Self::ALL.map(Self::name)));
+        Self::ALL.into_iter().find(|role| role.name() == name).ok_or_else(none)
     }
 }
 
@@ -162,5 +163,7 @@ mod tests {
         for role in Role::ALL {
             assert_eq!(role.name().parse::<Role>().unwrap(), role);
         }
+        let unknown = "stewart".parse::<Role>().unwrap_err().detail;
+        assert!(unknown.contains("there are: steward, ") && unknown.contains("auditor"), "{unknown}");
     }
 }

@@ -24,6 +24,10 @@ pub struct Estimate {
     pub private: Option<PrivateStatement>,
     /// What is left of each quota, before this question.
     pub quotas: Vec<Remaining>,
+    /// Whether the node's allowance of different questions with noise has room for another; absent where none is taken. Which were
+    /// asked before is not told.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub noise_suffices: Option<bool>,
     /// What is left of the privacy budget, where the question has a price.
     pub budget: Option<Spending>,
 }

@@ -128,8 +128,8 @@ problems! {
     NoSnapshot = "no-snapshot", 503, "This node has published no data yet";
     /// The node is working at its limit.
     Busy = "busy", 503, "The node is busy";
-    /// There is no such thing.
-    NotFound = "not-found", 404, "There is no such thing";
+    /// What is named does not exist.
+    NotFound = "not-found", 404, "Not found";
     /// The method is not offered.
     MethodNotAllowed = "method-not-allowed", 405, "The method is not offered there";
     /// The person's token is missing or wrong.

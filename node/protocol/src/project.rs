@@ -3,9 +3,12 @@
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use node_domain::node_id::NodeId;
+use node_domain::{nearest::unknown, node_id::NodeId};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, Visitor},
+};
 
 use crate::{
     outgoing::Outgoing,
@@ -20,6 +23,8 @@ pub const MAX_TEXT: usize = 2_000;
 pub const MAX_NAMES: usize = 200;
 /// The longest life of a project, days.
 pub const MAX_LIFE_DAYS: i64 = 5 * 366;
+/// The least threshold of persons that a proposal may name: no node's own is lower.
+pub const LEAST_PERSONS: u32 = 3;
 
 /// The name of a project: the proposing node, then a word of its own, such as `mx-2026-001`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -125,7 +130,28 @@ pub struct Terms {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub persons: Option<u32>,
     /// Last day on which it may ask.
+    #[serde(deserialize_with = "day")]
+    #[schemars(with = "NaiveDate")]
     pub expires: NaiveDate,
+}
+
+/// A day as text; what else is there is told in which form a day is written.
+fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
+    struct Day;
+
+    impl Visitor<'_> for Day {
+        type Value = NaiveDate;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a day in quotes as YYYY-MM-DD, such as \"2027-12-31\"")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<NaiveDate, E> {
+            text.parse().map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
+        }
+    }
+
+    deserializer.deserialize_str(Day)
 }
 
 /// A project as it is proposed; signed by the proposing node.
@@ -222,18 +248,49 @@ impl Terms {
     /// Whether these terms allow nothing that `wider` does not.
     #[must_use]
     pub fn within(&self, wider: &Self) -> bool {
-        let privacy = match (&self.privacy, &wider.privacy) {
-            (Some(own), Some(wider)) => own.rho <= wider.rho && own.rho_per_answer <= wider.rho_per_answer,
-            (Some(_), None) => wider.lane > Lane::DifferentiallyPrivate,
-            (None, _) => true,
-        };
-        self.tables.is_subset(&wider.tables)
-            && self.statistics.is_subset(&wider.statistics)
-            && self.fields.is_subset(&wider.fields)
-            && self.lane <= wider.lane
-            && self.persons.unwrap_or(0) >= wider.persons.unwrap_or(0)
-            && self.expires <= wider.expires
-            && privacy
+        self.excess(wider).is_none()
+    }
+
+    /// The first of these terms that allows something that `wider` does not, and what: the name of the term, then words.
+    #[must_use]
+    pub fn excess(&self, wider: &Self) -> Option<(&'static str, String)> {
+        let lists = [
+            ("tables", &self.tables, &wider.tables),
+            ("statistics", &self.statistics, &wider.statistics),
+            ("fields", &self.fields, &wider.fields),
+        ];
+        for (term, own, wider) in lists {
+            let more: Vec<String> = own.difference(wider).map(|name| format!("`{name}`")).collect();
+            if !more.is_empty() {
+                return Some((term, format!("{} not among them", more.join(", "))));
+            }
+        }
+        if self.lane > wider.lane {
+            return Some(("lane", format!("`{}` is wider than `{}`", self.lane.name(), wider.lane.name())));
+        }
+        let (persons, least) = (self.persons.unwrap_or(0), wider.persons.unwrap_or(0));
+        if persons < least {
+            return Some(("persons", format!("the threshold is at least {least}")));
+        }
+        if self.expires > wider.expires {
+            return Some(("expires", format!("{} is later than {}", self.expires, wider.expires)));
+        }
+        self.dearer(wider)
+    }
+
+    /// The same for privacy budgets.
+    fn dearer(&self, wider: &Self) -> Option<(&'static str, String)> {
+        let more = |own: f64, wider: f64| format!("{own} is more than {wider}");
+        match (&self.privacy, &wider.privacy) {
+            (Some(own), Some(wider)) if own.rho > wider.rho => Some(("privacy.rho", more(own.rho, wider.rho))),
+            (Some(own), Some(wider)) if own.rho_per_answer > wider.rho_per_answer => {
+                Some(("privacy.rho_per_answer", more(own.rho_per_answer, wider.rho_per_answer)))
+            }
+            (Some(_), None) if wider.lane <= Lane::DifferentiallyPrivate => {
+                Some(("privacy", "there is no budget".to_owned()))
+            }
+            _ => None,
+        }
     }
 
     /// The bounds that need no dictionary.
@@ -247,12 +304,15 @@ impl Terms {
                 return bad(&format!("terms.{field}"), format!("at most {MAX_NAMES} names of 1 to 64 characters"));
             }
         }
-        if self.tables.is_empty() || self.statistics.is_empty() {
-            return bad("terms", "at least one table and one statistic are needed".to_owned());
+        if self.tables.is_empty() {
+            return bad("terms.tables", "name at least one analysis table: with none, nothing can be asked".to_owned());
+        }
+        if self.statistics.is_empty() {
+            let detail = format!("name at least one of {}: with none, nothing can be asked", STATISTICS.join(", "));
+            return bad("terms.statistics", detail);
         }
         if let Some(name) = self.statistics.iter().find(|name| !STATISTICS.contains(&name.as_str())) {
-            let detail = format!("there is no statistic `{name}`: {}", STATISTICS.join(", "));
-            return bad("terms.statistics", detail);
+            return bad("terms.statistics", unknown("statistic", name, STATISTICS));
         }
         match (&self.privacy, self.lane) {
             (None, Lane::DifferentiallyPrivate) => {
@@ -292,11 +352,17 @@ impl Project {
             }
         }
         if self.countries.is_empty() || self.countries.len() > MAX_NAMES {
-            return bad("countries", "at least one node is asked");
+            return bad("countries", "name at least one node that is asked, this one by its name as well");
         }
         let days = self.terms.expires.signed_duration_since(now.date_naive()).num_days();
         if !(0..=MAX_LIFE_DAYS).contains(&days) {
-            return bad("terms.expires", "a day from today on, at most five years ahead");
+            return bad("terms.expires", "a day from today on, at most five years ahead, as YYYY-MM-DD");
+        }
+        if self.terms.persons.is_some_and(|persons| persons < LEAST_PERSONS) {
+            return bad(
+                "terms.persons",
+                "at least 3, the least that any node shows; leave it out to take each node's own",
+            );
         }
         self.terms.check()
     }
@@ -331,6 +397,53 @@ mod tests {
         assert!(wide.within(&exact) && !exact.within(&wide));
         let longer = Terms { expires: NaiveDate::from_ymd_opt(2028, 1, 1).unwrap(), ..terms() };
         assert!(!longer.within(&wide));
+    }
+
+    #[test]
+    fn what_is_too_wide_is_named() {
+        let too_wide = |own: Terms| own.excess(&terms()).unwrap();
+        let mut more = terms();
+        more.fields.insert("region".to_owned());
+        assert_eq!(too_wide(more), ("fields", "`region` not among them".to_owned()));
+        let exact = Terms { lane: Lane::Exact, ..terms() };
+        assert_eq!(too_wide(exact), ("lane", "`exact` is wider than `perturbed`".to_owned()));
+        let longer = Terms { expires: NaiveDate::from_ymd_opt(2028, 1, 1).unwrap(), ..terms() };
+        assert_eq!(too_wide(longer), ("expires", "2028-01-01 is later than 2027-12-31".to_owned()));
+    }
+
+    fn proposal(terms: Terms) -> Project {
+        Project {
+            project: "mx-2026-001".parse().unwrap(),
+            proposer: "mx".parse().unwrap(),
+            title: "Wilms tumour".to_owned(),
+            purpose: "Compare".to_owned(),
+            lead: "A. Pérez".to_owned(),
+            countries: ["ar".parse().unwrap()].into(),
+            terms,
+            proposed: "2026-11-21T12:00:00Z".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_proposal_names_no_threshold_below_the_least_and_no_empty_list() {
+        let refused = |terms: Terms| {
+            let proposal = proposal(terms);
+            proposal.check(proposal.proposed).unwrap_err().field.unwrap()
+        };
+        assert!(proposal(terms()).check(proposal(terms()).proposed).is_ok());
+        assert_eq!(refused(Terms { persons: Some(2), ..terms() }), "terms.persons");
+        assert_eq!(refused(Terms { tables: BTreeSet::new(), ..terms() }), "terms.tables");
+        assert_eq!(refused(Terms { statistics: BTreeSet::new(), ..terms() }), "terms.statistics");
+    }
+
+    #[test]
+    fn a_day_in_another_form_is_told_the_form() {
+        let json = serde_json::to_string(&terms()).unwrap();
+        assert_eq!(serde_json::from_str::<Terms>(&json).unwrap(), terms());
+        for other in ["\"31/12/2027\"", "\"2027-13-01\"", "20271231"] {
+            let error = serde_json::from_str::<Terms>(&json.replace("\"2027-12-31\"", other)).unwrap_err().to_string();
+            assert!(error.contains("YYYY-MM-DD"), "{error}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use node_domain::{
     dictionary::{Dictionary, Field, Kind, Table},
     months::LAST_MONTH,
+    nearest::unknown,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -207,7 +208,7 @@ impl Query {
         }
         let table = dictionary
             .table(&self.table)
-            .ok_or_else(|| ProblemKind::QueryInvalid.at("table", "there is no such analysis table; `cases` is one"))?;
+            .ok_or_else(|| ProblemKind::QueryInvalid.at("table", unknown_table(dictionary, &self.table)))?;
         for (at, condition) in self.conditions.iter().enumerate() {
             condition.check_against(table, &format!("where[{at}]"))?;
         }
@@ -230,9 +231,10 @@ impl Query {
             }
             Statistic::Survival { endpoint, .. } => {
                 if !table.endpoints.contains_key(endpoint) {
-                    let known = table.endpoints.keys().cloned().collect::<Vec<_>>().join(", ");
-                    return Err(ProblemKind::QueryInvalid
-                        .at("statistic.endpoint", format!("there is no such endpoint; choose one of: {known}")));
+                    let known = table.endpoints.keys().map(String::as_str);
+                    return Err(
+                        ProblemKind::QueryInvalid.at("statistic.endpoint", unknown("endpoint", endpoint, known))
+                    );
                 }
                 let curves = self.group_count(table);
                 if curves > MAX_CURVES {
@@ -369,10 +371,16 @@ pub fn in_order(conditions: &[Condition]) -> Vec<Condition> {
 }
 
 fn known<'t>(table: &'t Table, name: &str, place: &str) -> Result<&'t Field, Problem> {
+    let asked = || table.fields.iter().filter(|field| field.filterable || field.groupable);
     table.field(name).ok_or_else(|| {
-        ProblemKind::QueryInvalid
-            .at(place, format!("there is no field of that name in `{}`; see the dictionary", table.name))
+        let what = format!("field of `{}`", table.name);
+        let known = asked().map(|field| field.name.as_str());
+        ProblemKind::QueryInvalid.at(place, unknown(&what, name, known))
     })
+}
+
+fn unknown_table(dictionary: &Dictionary, name: &str) -> String {
+    unknown("analysis table", name, dictionary.tables().map(|table| table.name.as_str()))
 }
 
 /// A whole-number field that may be filtered by: only those may be measured.

@@ -89,6 +89,20 @@ impl Requester {
         Ok(says)
     }
 
+    /// What every node said of a project of this node's when it was last reached; nobody is asked.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn heard_of_project(&self, project: &Project) -> Result<Vec<NodeSays>, StudyError> {
+        let known = self.store.project_statuses(&project.project).await?;
+        let others = project.countries.iter().filter(|node| **node != self.node);
+        let said = |node: &NodeId| {
+            let seen = known.iter().find(|seen| seen.node == *node)?;
+            node_trust::signed::read_kept_statement(&seen.signed).ok()
+        };
+        Ok(others.map(|node| NodeSays { node: node.clone(), status: said(node), problem: None }).collect())
+    }
+
     /// Takes a project of this node's back, here at once and at the nodes that it names.
     ///
     /// # Errors

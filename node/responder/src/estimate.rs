@@ -1,6 +1,8 @@
 //! What a question would cost and meet, told before it is asked. Nothing in it depends on the data.
 
+use chrono::TimeDelta;
 use node_disclosure::private::PrivatePlan;
+use node_domain::dictionary::Unit;
 use node_policy::{
     permit::{Asking, permit},
     role::{Action, Role},
@@ -18,7 +20,7 @@ use node_trust::token::{Caller, Peer, identify};
 
 use crate::{
     answer::{Fault, Responder},
-    quota::asked,
+    quota::{QUARTER_DAYS, asked},
     release::{greatest, no_plan},
 };
 
@@ -54,12 +56,15 @@ impl Responder {
             ..estimate
         };
         match conditions.way {
+            // rows about nobody leave as they are, whatever the tier
+            _ if conditions.unit == Unit::None => Ok(Estimate { way: "exact".to_owned(), ..estimate }),
             Way::Catalogue | Way::Exact => Ok(Estimate { way: "exact".to_owned(), ..estimate }),
             Way::Perturbed => {
                 let noise =
                     self.noise(permitted.table().unit_of_privacy, conditions.safeguards).map_err(Fault::from)?;
                 let noise = NoiseStatement { standard_deviation: noise.standard_deviation(), bound: noise.bound() };
-                Ok(Estimate { way: "perturbed".to_owned(), noise: Some(noise), ..estimate })
+                let noise_suffices = Some(self.noise_suffices().await?);
+                Ok(Estimate { way: "perturbed".to_owned(), noise: Some(noise), noise_suffices, ..estimate })
             }
             Way::Private(terms) => {
                 let greatest = greatest(&query, permitted.table());
@@ -86,6 +91,14 @@ impl Responder {
             left: limit.most.saturating_sub(spent),
         });
         Ok(left.collect())
+    }
+
+    /// Whether one more different question can be answered with noise. Whether this one was asked before is not looked at: it would
+    /// tell what others asked.
+    async fn noise_suffices(&self) -> Result<bool, Problem> {
+        let quarter = self.clock.now() - TimeDelta::days(QUARTER_DAYS);
+        let asked = self.store.different_questions_since(quarter, "perturbed").await.map_err(Fault::from)?;
+        Ok(asked < u64::from(self.policy.quota.different_per_quarter))
     }
 
     /// What is left of the project's budget; of the node's own only whether it suffices, since it tells what others ask.

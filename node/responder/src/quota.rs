@@ -13,6 +13,8 @@ use crate::answer::{Fault, Responder};
 
 const MINUTE_S: u64 = 60;
 const WEEK_S: u64 = 7 * 24 * 3600;
+/// Over how many days different questions with noise are counted.
+pub(crate) const QUARTER_DAYS: i64 = 92;
 
 impl Responder {
     /// The limits that hold for a query.

@@ -44,9 +44,11 @@ impl Responder {
         let proposed = &stored.project.terms;
         let granted = terms.unwrap_or_else(|| proposed.clone());
         granted.check()?;
-        if !granted.within(proposed) {
-            return Err(ProblemKind::ProjectInvalid.at("terms", "they may only be narrower than what was proposed"));
+        if let Some((term, what)) = granted.excess(proposed) {
+            let detail = format!("wider than what was proposed, and a grant may only be narrower: {what}");
+            return Err(ProblemKind::ProjectInvalid.at(format!("terms.{term}"), detail));
         }
+        self.check_threshold(&granted, proposed)?;
         if granted.expires < self.clock.now().date_naive() {
             return Err(ProblemKind::ProjectInvalid.at("terms.expires", "that day is past"));
         }
@@ -58,6 +60,20 @@ impl Responder {
         let state = if granted == *proposed { ProjectState::Approved } else { ProjectState::Narrowed };
         let decision = Decision { state, terms: Some(granted), reason: checked(reason)? };
         self.note_decision(by, id, decision).await
+    }
+
+    /// What a steward writes down must hold: a threshold below the node's own would not. One that was proposed so may stay.
+    fn check_threshold(&self, granted: &Terms, proposed: &Terms) -> Result<(), Problem> {
+        let least = self.policy.threshold.persons;
+        match granted.persons.filter(|persons| *persons < least && granted.persons != proposed.persons) {
+            Some(persons) => {
+                let detail = format!(
+                    "{persons} is below this node's threshold of {least}, which holds for every project: name {least} or more, or none"
+                );
+                Err(ProblemKind::ProjectInvalid.at("terms.persons", detail))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Declines a project.

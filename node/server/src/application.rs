@@ -135,6 +135,9 @@ impl Application {
             pseudonym,
             adopting: tokio::sync::Mutex::new(()),
         });
+        if store.adopt_policy(policy_hash, clock.now()).await? {
+            tracing::info!(policy.hash = %policy_hash, "another policy is in force");
+        }
         let event = Event::Started {
             policy_hash,
             epoch: tls.roster.load().epoch(),

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use node_domain::{digest::Digest, node_id::NodeId};
 use node_policy::role::Role;
-use node_protocol::study::StudyId;
+use node_protocol::{problem::Problem, study::StudyId};
 use node_trust::keys::PublicKey;
 use tracing_subscriber::EnvFilter;
 
@@ -358,7 +358,7 @@ pub enum MembershipCommand {
         #[arg(long)]
         epoch: u64,
         /// When the file becomes void, such as 2027-12-31T00:00:00Z
-        #[arg(long)]
+        #[arg(long, value_parser = governance::moment)]
         expires: DateTime<Utc>,
         /// How many committee members must sign
         #[arg(long, default_value_t = 3)]
@@ -395,11 +395,15 @@ pub struct AddTokenArgs {
     #[arg(long)]
     pub name: String,
     /// operator, steward, researcher, committee or auditor
-    #[arg(long)]
+    #[arg(long, value_parser = role)]
     pub role: Role,
     /// File for the token; on standard output without one
     #[arg(long)]
     pub out: Option<PathBuf>,
+}
+
+fn role(name: &str) -> Result<Role, String> {
+    name.parse().map_err(|problem: Problem| problem.detail)
 }
 
 /// What a command ends with, beside an error.

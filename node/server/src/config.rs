@@ -188,7 +188,7 @@ pub struct Home {
     pub folder: PathBuf,
     /// `node.toml`.
     pub config: Config,
-    /// The policy in force.
+    /// The policy of its file; a node that starts takes it into force.
     pub policy: Policy,
 }
 

@@ -10,7 +10,7 @@ use crate::{
     Store, StoreError,
     answers::Handover,
     columns::{document, document_or_none, parsed, time},
-    matching::Matter,
+    matching::{Kin, Matter},
 };
 
 /// The rule whose answers are audited with one another.
@@ -87,10 +87,21 @@ pub struct LedgerFilter {
     pub field: Option<String>,
     /// A value of that field that the answer can tell about, as in [`crate::audit::entries::EntryFilter`].
     pub value: Option<String>,
+    /// Other ways of telling about that field that are wanted too.
+    pub kin: Option<Kin>,
     /// From this moment on.
     pub since: Option<DateTime<Utc>>,
     /// Name of the release rule.
     pub rule: Option<String>,
+}
+
+impl LedgerFilter {
+    /// What the queries are searched by.
+    #[must_use]
+    pub fn matter(&self) -> Matter<'_> {
+        let (table, field, value) = (self.table.as_deref(), self.field.as_deref(), self.value.as_deref());
+        Matter { table, field, value, kin: self.kin.as_ref() }
+    }
 }
 
 /// A line of the ledger.
@@ -258,8 +269,7 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub async fn ledger(&self, filter: &LedgerFilter, most: u32) -> Result<Vec<LedgerLine>, StoreError> {
-        let matter =
-            Matter { table: filter.table.as_deref(), field: filter.field.as_deref(), value: filter.value.as_deref() };
+        let matter = filter.matter();
         let most = usize::try_from(most)?;
         let (mut found, mut before) = (Vec::new(), i64::MAX);
         while found.len() < most {

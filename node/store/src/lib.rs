@@ -9,7 +9,7 @@ pub mod budgets;
 mod columns;
 pub mod heads;
 pub mod ledger;
-mod matching;
+pub mod matching;
 pub mod memberships;
 pub mod projects;
 pub mod quotas;

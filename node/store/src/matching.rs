@@ -1,13 +1,42 @@
 //! Whether a query asked about something: a table, a field, or rows with one code of a field.
 
+use std::collections::BTreeSet;
+
 use node_protocol::query::{Condition, Query, Statistic, Value};
+use serde::{Deserialize, Serialize};
+
+/// How an answer tells about the rows that have a field, or one value of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Telling {
+    /// By the field itself.
+    Directly,
+    /// By a field that tells of the same.
+    ByKindred,
+    /// They are counted in it among all others.
+    AmongOthers,
+}
+
+/// Other ways in which answers tell about a field than by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kin {
+    /// The fields and endpoints that tell of the same.
+    pub fields: BTreeSet<String>,
+    /// The tables that have the field or one of those: answers about them that use none of them count the rows among all others.
+    pub tables: BTreeSet<String>,
+}
 
 /// What a query is searched by; all that is given must hold. A value without a field matches nothing.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Matter<'m> {
-    pub(crate) table: Option<&'m str>,
-    pub(crate) field: Option<&'m str>,
-    pub(crate) value: Option<&'m str>,
+pub struct Matter<'m> {
+    /// The table.
+    pub table: Option<&'m str>,
+    /// A field that it uses.
+    pub field: Option<&'m str>,
+    /// A value of that field that its answer can tell about.
+    pub value: Option<&'m str>,
+    /// Other ways of telling about the field that are wanted too.
+    pub kin: Option<&'m Kin>,
 }
 
 impl Matter<'_> {
@@ -16,15 +45,45 @@ impl Matter<'_> {
         self.table.is_none() && self.field.is_none() && self.value.is_none()
     }
 
-    pub(crate) fn matches(self, query: &Query) -> bool {
-        self.table.is_none_or(|table| query.table == table)
-            && match (self.field, self.value) {
-                (None, None) => true,
-                (None, Some(_)) => false,
-                (Some(field), None) => query.fields().contains(field),
-                (Some(field), Some(value)) => tells_about(query, field, value),
-            }
+    /// Whether the query is among those that are searched for.
+    #[must_use]
+    pub fn matches(self, query: &Query) -> bool {
+        self.telling(query).is_some()
     }
+
+    /// In which way the answer to a query tells about what is searched for; nothing where it does not.
+    #[must_use]
+    pub fn telling(self, query: &Query) -> Option<Telling> {
+        if self.table.is_some_and(|table| query.table != table) {
+            return None;
+        }
+        let direct = match (self.field, self.value) {
+            (None, None) => true,
+            (None, Some(_)) => return None,
+            (Some(field), None) => query.fields().contains(field),
+            (Some(field), Some(value)) => tells_about(query, field, value),
+        };
+        if direct {
+            return Some(Telling::Directly);
+        }
+        let (field, kin) = (self.field?, self.kin?);
+        if self.value.is_some_and(|value| leaves_out(query, field, value)) {
+            return None;
+        }
+        if query.fields().into_iter().any(|used| kin.fields.contains(used)) {
+            return Some(Telling::ByKindred);
+        }
+        kin.tables.contains(&query.table).then_some(Telling::AmongOthers)
+    }
+}
+
+/// Whether a condition that all rows meet keeps those out whose `field` is `value`.
+fn leaves_out(query: &Query, field: &str, value: &str) -> bool {
+    query.conditions.iter().any(|condition| {
+        let about = matches!(condition, Condition::In { field: name, .. } | Condition::Between { field: name, .. }
+            | Condition::IsMissing { field: name, .. } if name == field);
+        about && !lets_through(condition, field, value, true)
+    })
 }
 
 /// Whether the answer can tell about rows whose `field` is `value`: it is grouped by the field (or by its bins), or a condition
@@ -70,7 +129,7 @@ mod tests {
     const COUNT: &str = r#""statistic":{"kind":"count"}"#;
 
     fn found(query: &Query, field: &str, value: &str) -> bool {
-        Matter { table: Some("cases"), field: Some(field), value: Some(value) }.matches(query)
+        Matter { table: Some("cases"), field: Some(field), value: Some(value), kin: None }.matches(query)
     }
 
     #[test]
@@ -114,14 +173,37 @@ mod tests {
         assert!(found(&bins, "age_years", "7"));
         let mean = query("", r#""statistic":{"kind":"mean","fields":["age_years"]}"#);
         assert!(!found(&mean, "age_years", "7"));
-        assert!(Matter { table: None, field: Some("age_years"), value: None }.matches(&mean));
+        assert!(Matter { table: None, field: Some("age_years"), value: None, kin: None }.matches(&mean));
     }
 
     #[test]
     fn a_value_needs_a_field() {
         let grouped = query("", r#""by":["sex"],"statistic":{"kind":"count"}"#);
-        assert!(!Matter { table: None, field: None, value: Some("1") }.matches(&grouped));
-        assert!(!Matter { table: Some("doses"), field: None, value: None }.matches(&grouped));
-        assert!(Matter { table: None, field: None, value: None }.is_any());
+        assert!(!Matter { table: None, field: None, value: Some("1"), kin: None }.matches(&grouped));
+        assert!(!Matter { table: Some("doses"), field: None, value: None, kin: None }.matches(&grouped));
+        assert!(Matter { table: None, field: None, value: None, kin: None }.is_any());
+    }
+
+    #[test]
+    fn kindred_fields_tell_too_and_totals_count_everybody() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let kin = Kin { fields: names(&["iccc_group"]), tables: names(&["cases"]) };
+        let of = |value| Matter { table: None, field: Some("index_cancer"), value, kin: Some(&kin) };
+        let telling = |query: &Query| of(Some("RETINOBLASTOMA")).telling(query);
+
+        assert_eq!(
+            telling(&query("", r#""by":["index_cancer"],"statistic":{"kind":"count"}"#)),
+            Some(Telling::Directly)
+        );
+        let grouped = query("", r#""by":["iccc_group"],"statistic":{"kind":"count"}"#);
+        assert_eq!(telling(&grouped), Some(Telling::ByKindred));
+        assert_eq!(of(None).telling(&grouped), Some(Telling::ByKindred));
+        let by_sex = query("", r#""by":["sex"],"statistic":{"kind":"count"}"#);
+        assert_eq!(telling(&by_sex), Some(Telling::AmongOthers));
+        let others =
+            query(r#"{"field":"index_cancer","in":["WILMS"]}"#, r#""by":["iccc_group"],"statistic":{"kind":"count"}"#);
+        assert_eq!(telling(&others), None, "these children are not counted");
+        let elsewhere = Kin { tables: names(&["doses"]), ..Kin::default() };
+        assert_eq!(Matter { kin: Some(&elsewhere), ..of(None) }.telling(&by_sex), None);
     }
 }

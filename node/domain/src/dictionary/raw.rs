@@ -66,6 +66,8 @@ struct Descriptor {
     groupable: bool,
     #[serde(rename = "alianza:since")]
     since: String,
+    #[serde(rename = "alianza:tells_of", default)]
+    tells_of: Vec<String>,
     #[serde(rename = "alianza:codes")]
     codes: Option<String>,
     #[serde(rename = "alianza:kind")]
@@ -193,6 +195,7 @@ fn field(files: Files<'_>, file: &str, raw: Descriptor, lists: &mut Lists) -> Re
         unit: raw.unit,
         since: raw.since,
         maps_to: raw.maps_to,
+        tells_of: raw.tells_of,
     })
 }
 

@@ -2,9 +2,12 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use node_domain::dictionary::{Dictionary, Field, Table};
+use node_domain::{
+    dictionary::{Dictionary, Field, Table},
+    nearest::nearest,
+};
 
-use crate::suggest::{UnknownCodes, nearest};
+use crate::suggest::UnknownCodes;
 
 /// The field, as `collection.field`, whose name, labels or names elsewhere are most like a column's.
 #[must_use]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::{Args, Subcommand};
-use node_domain::{language::Language, node_id::NodeId};
+use node_domain::{language::Language, nearest::unknown, node_id::NodeId};
 use node_protocol::{
     project::{Lane, ProjectId, ProjectState},
     study::StudyId,
@@ -73,7 +73,7 @@ pub struct ApproveArgs {
     #[arg(long)]
     pub persons: Option<u32>,
     /// Last day on which it may ask
-    #[arg(long)]
+    #[arg(long, value_parser = day)]
     pub until: Option<NaiveDate>,
     /// A smaller privacy budget
     #[arg(long)]
@@ -173,14 +173,14 @@ pub struct ReleasedArgs {
     /// Analysis table
     #[arg(long)]
     pub table: Option<String>,
-    /// Field that the answers filter, group or measure by
+    /// Field that the answers filter, group or measure by; those that use a kindred field, or count everybody, are told apart
     #[arg(long)]
     pub field: Option<String>,
     /// Value of that field that the answers tell of
     #[arg(long, requires = "field")]
     pub value: Option<String>,
     /// Release rule: catalogue, exact_ad_hoc, perturbed or differentially_private
-    #[arg(long)]
+    #[arg(long, value_parser = rule)]
     pub rule: Option<String>,
     /// From this day or moment on
     #[arg(long, value_parser = moment)]
@@ -199,9 +199,10 @@ pub struct ReleasedArgs {
 /// `policy`
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
-    /// The policy in force, in words, with its hash
+    /// The policy of this node's file, in words, with its hash, and whether it is in force
     Show(Json),
-    /// Whether a policy file can be used, and every value that differs from the shipped one
+    /// Whether a policy file can be used, and every value that differs from the shipped one; exit code 1 where it cannot, or where
+    /// more may leave than under the shipped one
     Check {
         /// Policy file; default: this node's
         file: Option<PathBuf>,
@@ -209,7 +210,7 @@ pub enum PolicyCommand {
         #[expect(missing_docs, reason = "clap would show a comment here as help")]
         output: Json,
     },
-    /// What differs between two policy files, and whether more leaves; exit code 1 where it does
+    /// What differs between two policy files, and whether more leaves; exit code 1 where it does or may
     Diff {
         /// The earlier one
         before: PathBuf,
@@ -308,17 +309,27 @@ fn project_state(text: &str) -> Result<ProjectState, String> {
     use ProjectState::{Approved, Declined, Expired, Narrowed, Pending, Withdrawn};
     let all = [Pending, Approved, Narrowed, Declined, Withdrawn, Expired];
     let found = all.into_iter().find(|state| state.name() == text);
-    found.ok_or_else(|| format!("one of: {}", all.map(ProjectState::name).join(", ")))
+    found.ok_or_else(|| unknown("state", text, all.map(ProjectState::name)))
 }
 
 fn lane(text: &str) -> Result<Lane, String> {
     let all = [Lane::Exact, Lane::Perturbed, Lane::DifferentiallyPrivate];
     let found = all.into_iter().find(|lane| lane.name() == text.replace('-', "_"));
-    found.ok_or_else(|| format!("one of: {}", all.map(Lane::name).join(", ")))
+    found.ok_or_else(|| unknown("way", text, all.map(Lane::name)))
+}
+
+fn rule(text: &str) -> Result<String, String> {
+    let rules = ["catalogue", "exact_ad_hoc", "perturbed", "differentially_private"];
+    if rules.contains(&text) { Ok(text.to_owned()) } else { Err(unknown("release rule", text, rules)) }
+}
+
+/// A day.
+pub(super) fn day(text: &str) -> Result<NaiveDate, String> {
+    text.parse().map_err(|_| "a day as YYYY-MM-DD, such as 2027-12-31".to_owned())
 }
 
 /// A moment, or a day as its beginning.
-fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+pub(super) fn moment(text: &str) -> Result<DateTime<Utc>, String> {
     parsed_moment(text, NaiveTime::MIN)
 }
 
@@ -331,7 +342,7 @@ fn parsed_moment(text: &str, time: NaiveTime) -> Result<DateTime<Utc>, String> {
     if let Ok(day) = text.parse::<NaiveDate>() {
         return Ok(day.and_time(time).and_utc());
     }
-    let unknown = |_| "a day such as 2026-01-31, or a moment such as 2026-01-31T12:00:00Z".to_owned();
+    let unknown = |_| "a day as YYYY-MM-DD, such as 2026-01-31, or a moment such as 2026-01-31T12:00:00Z".to_owned();
     text.parse::<DateTime<Utc>>().map_err(unknown)
 }
 
@@ -344,7 +355,8 @@ mod tests {
         assert_eq!(moment("2026-01-31").unwrap().to_rfc3339(), "2026-01-31T00:00:00+00:00");
         assert_eq!(end_moment("2026-01-31").unwrap().to_rfc3339(), "2026-01-31T23:59:59.999+00:00");
         assert_eq!(moment("2026-01-31T12:00:00-06:00").unwrap().to_rfc3339(), "2026-01-31T18:00:00+00:00");
-        assert!(moment("yesterday").is_err());
+        assert!(moment("yesterday").unwrap_err().contains("YYYY-MM-DD"));
+        assert!(day("2027-13-01").unwrap_err().contains("YYYY-MM-DD"));
     }
 
     #[test]
@@ -352,5 +364,6 @@ mod tests {
         assert_eq!(project_state("narrowed"), Ok(ProjectState::Narrowed));
         assert_eq!(lane("differentially-private"), Ok(Lane::DifferentiallyPrivate));
         assert!(lane("loud").unwrap_err().contains("perturbed"));
+        assert!(rule("exact").unwrap_err().contains("there are: exact_ad_hoc, "));
     }
 }

@@ -25,7 +25,7 @@ pub struct IngestArgs {
     #[arg(long, value_parser = delimiter)]
     pub delimiter: Option<char>,
     /// The day on which the files were taken from their source; default: today
-    #[arg(long)]
+    #[arg(long, value_parser = super::governance::day)]
     pub extracted_on: Option<NaiveDate>,
     /// Only show what would happen, and write a mapping to start from
     #[arg(long)]
@@ -277,7 +277,7 @@ pub struct GenerateArgs {
     #[arg(long, default_value_t = 2026)]
     pub seed: u64,
     /// The day of the extract
-    #[arg(long, default_value = "2025-12-31")]
+    #[arg(long, default_value = "2025-12-31", value_parser = super::governance::day)]
     pub extract: NaiveDate,
     /// Size: 1 is realistic
     #[arg(long, default_value_t = 1.0)]

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use chrono::SecondsFormat;
-use node_domain::{clock::SystemClock, digest::Digest, node_id::NodeId};
+use node_domain::{clock::SystemClock, dictionary::Dictionary, digest::Digest, nearest::unknown, node_id::NodeId};
 use node_protocol::{canonical, envelope::AuditHead, query::Query};
 use node_requester::{
     peer::Peers,
@@ -20,6 +20,7 @@ use node_trust::tls::TlsState;
 use serde_json::json;
 
 use super::{
+    known_names::{self, Subject},
     released,
     render::columns::columns,
     words::{self, Words, joined},
@@ -120,8 +121,9 @@ fn describe(finding: &Finding) -> String {
 
 /// `audit list`
 async fn list(dir: &Path, filter: AuditFilter, most: u32, json: bool) -> anyhow::Result<Ended> {
-    let store = Store::open(&Home::open(dir)?.database()).await?;
-    let entries = store.entries(&wanted(filter, Some(most))?).await?;
+    let home = Home::open(dir)?;
+    let store = Store::open(&home.database()).await?;
+    let entries = store.entries(&wanted(&home, &store, filter, Some(most)).await?).await?;
     store.close().await;
     if json {
         for entry in &entries {
@@ -137,12 +139,23 @@ async fn list(dir: &Path, filter: AuditFilter, most: u32, json: bool) -> anyhow:
     Ok(Ended::Well)
 }
 
-fn wanted(filter: AuditFilter, most: Option<u32>) -> anyhow::Result<EntryFilter> {
+/// The filter, where all that it names is known.
+async fn wanted(home: &Home, store: &Store, filter: AuditFilter, most: Option<u32>) -> anyhow::Result<EntryFilter> {
     let AuditFilter { since, until, what, peer, project, subject, table, field, value } = filter;
-    if let Some(name) = what.as_deref().filter(|name| !KINDS.contains(name)) {
-        bail!("--what {name}: nothing is called so; it is one of: {}", KINDS.join(", "));
+    if let Some(name) = &what {
+        known_kind(name)?;
     }
+    let about = Subject { table: table.as_deref(), field: field.as_deref(), value: value.as_deref() };
+    known_names::subject(&Dictionary::built_in()?, &about)?;
+    known_names::asker(home, store, peer.as_ref(), project.as_deref()).await?;
     Ok(EntryFilter { since, until, what, peer, project, subject, table, field, value, most })
+}
+
+fn known_kind(name: &str) -> anyhow::Result<()> {
+    if KINDS.contains(&name) {
+        return Ok(());
+    }
+    bail!("--what: {}", unknown("kind of entry", name, KINDS))
 }
 
 /// What entries can be about.
@@ -274,8 +287,9 @@ async fn show(dir: &Path, sequence: u64, json: bool) -> anyhow::Result<Ended> {
 
 /// `audit export`: each line is `{"entry":ENTRY,"hash":HASH}`, where HASH is that of exactly the bytes of ENTRY.
 async fn export(dir: &Path, filter: AuditFilter, out: &Path) -> anyhow::Result<Ended> {
-    let store = Store::open(&Home::open(dir)?.database()).await?;
-    let mut entries = store.entries(&wanted(filter, None)?).await?;
+    let home = Home::open(dir)?;
+    let store = Store::open(&home.database()).await?;
+    let mut entries = store.entries(&wanted(&home, &store, filter, None).await?).await?;
     let (_, findings) = store.check_chain(&[]).await?;
     let head = store.head().await?;
     store.close().await;
@@ -361,17 +375,7 @@ mod tests {
     #[test]
     fn every_kind_of_entry_can_be_filtered_by() {
         assert!(KINDS.contains(&entry().event.what()));
-        let filter = AuditFilter {
-            since: None,
-            until: None,
-            what: Some("answer_givn".to_owned()),
-            peer: None,
-            project: None,
-            subject: None,
-            table: None,
-            field: None,
-            value: None,
-        };
-        assert!(wanted(filter, None).unwrap_err().to_string().contains("answer_given"));
+        assert!(known_kind("answer_given").is_ok());
+        assert!(known_kind("answer_givn").unwrap_err().to_string().contains("there are: answer_given, "));
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use node_domain::{
     dictionary::{Dictionary, Field, Kind, Level, Privacy, Table},
     language::Language,
+    nearest::unknown,
 };
 
 use crate::{
@@ -22,12 +23,9 @@ pub(crate) fn run(command: DictionaryCommand) -> anyhow::Result<Ended> {
             None => table(find(&dictionary, &what)?, lang),
             Some((name, field_name)) => {
                 let table = find(&dictionary, name)?;
-                let known = || table.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(", ");
+                let known = || table.fields.iter().map(|field| field.name.as_str());
                 let found = table.field(field_name);
-                field(
-                    found.with_context(|| format!("`{name}` has no field `{field_name}`; it has {}", known()))?,
-                    lang,
-                );
+                field(found.with_context(|| unknown(&format!("field of `{name}`"), field_name, known()))?, lang);
             }
         },
         DictionaryCommand::Export { out } => export(&out)?,
@@ -39,10 +37,10 @@ pub(crate) fn run(command: DictionaryCommand) -> anyhow::Result<Ended> {
 fn find<'d>(dictionary: &'d Dictionary, name: &str) -> anyhow::Result<&'d Table> {
     let known = || {
         let all = dictionary.collections().chain(dictionary.tables());
-        all.map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ")
+        all.map(|table| table.name.as_str())
     };
     let found = dictionary.collection(name).or_else(|| dictionary.table(name).map(AsRef::as_ref));
-    found.with_context(|| format!("there is no collection or table `{name}`; there are {}", known()))
+    found.with_context(|| unknown("collection or table", name, known()))
 }
 
 fn overview(dictionary: &Dictionary, language: Language) {
@@ -107,6 +105,9 @@ fn field(field: &Field, language: Language) {
     }
     for (standard, name) in &field.maps_to {
         say(format!("{standard}: {name}"));
+    }
+    if !field.tells_of.is_empty() {
+        say(format!("tells of: {}", field.tells_of.join(", ")));
     }
     if let Kind::Code(list) | Kind::Codes(list) = &field.kind {
         for code in &list.codes {

@@ -2,6 +2,7 @@
 
 use node_protocol::{
     estimate::{Estimate, Remaining, Spending},
+    problem::Problem,
     query::Query,
 };
 
@@ -25,13 +26,36 @@ pub(crate) async fn run(session: &Session, query: Query, asking: &Asking) -> any
     } else {
         say(render(&new.query, &estimates).trim_end());
     }
-    let answers = |one: &NodeEstimate| one.estimate.as_ref().is_some_and(|estimate| !overspent(estimate));
+    let answers = |one: &NodeEstimate| one.estimate.as_ref().is_some_and(|estimate| spent(estimate).is_empty());
     Ok(if estimates.iter().all(answers) { Ended::Well } else { Ended::Found })
 }
 
-/// Whether the privacy budget does not suffice.
-fn overspent(estimate: &Estimate) -> bool {
-    estimate.budget.is_some_and(|budget| budget.price > budget.left || !budget.node_suffices)
+/// What is spent, so that the question would be refused: quotas, the noise of the quarter, the privacy budget.
+fn spent(estimate: &Estimate) -> Vec<String> {
+    if estimate.free {
+        return Vec::new();
+    }
+    let quotas = estimate.quotas.iter().filter(|quota| quota.left == 0);
+    let quota = |quota: &Remaining| {
+        let (scope, most, window) = (&quota.scope, quota.most, window(quota));
+        format!("The quota is spent: {most} questions in a {window} for one {scope}")
+    };
+    let mut all: Vec<String> = quotas.map(quota).collect();
+    if estimate.noise_suffices == Some(false) {
+        all.push(
+            "As many different questions were answered with noise as the node allows in three months; only one that was answered before is answered again"
+                .to_owned(),
+        );
+    }
+    if estimate.budget.is_some_and(|budget| budget.price > budget.left || !budget.node_suffices) {
+        all.push("The privacy budget does not suffice".to_owned());
+    }
+    all
+}
+
+/// Whether a node could not tell what it would do: it refuses nothing.
+fn unheard(problem: &Problem) -> bool {
+    problem.status >= 500
 }
 
 fn render(query: &Query, estimates: &[NodeEstimate]) -> String {
@@ -45,25 +69,35 @@ fn render(query: &Query, estimates: &[NodeEstimate]) -> String {
         text.push_str(&columns(&["node", "numbers", "cells", "not shown", "leaves"], &[2], &rows));
         text.push_str(&left(&told));
     }
-    let waits: Vec<_> = told.iter().filter_map(|(node, estimate)| Some((*node, estimate.review.as_deref()?))).collect();
-    if !waits.is_empty() {
-        text.push_str("\nWould wait for a steward\n");
+    if told.iter().any(|(_, estimate)| is_audited(estimate)) {
+        text.push_str(AUDITED);
     }
-    for (node, why) in waits {
-        text.push_str(&format!("  {node:<6} {why}\n"));
-    }
-    let overspent: Vec<_> = told.iter().filter(|(_, estimate)| overspent(estimate)).collect();
-    let refused: Vec<_> = estimates.iter().filter_map(|one| Some((one.node.as_str(), one.problem.as_ref()?))).collect();
-    if !refused.is_empty() || !overspent.is_empty() {
-        text.push_str("\nWould refuse\n");
-    }
-    for (node, _) in overspent {
-        text.push_str(&format!("  {node:<6} The privacy budget does not suffice\n"));
-    }
-    for (node, problem) in refused {
-        text.push_str(&format!("  {node:<6} {}\n", render::problem(problem)));
-    }
+    let waits = told.iter().filter_map(|(node, estimate)| Some((*node, estimate.review.clone()?)));
+    text.push_str(&section("Would wait for a steward", waits));
+    let spent = told.iter().flat_map(|(node, estimate)| spent(estimate).into_iter().map(|what| (*node, what)));
+    let problems = || estimates.iter().filter_map(|one| Some((one.node.as_str(), one.problem.as_ref()?)));
+    let said = |(node, problem)| (node, render::problem(problem));
+    let refused = problems().filter(|(_, problem)| !unheard(problem)).map(said);
+    text.push_str(&section("Would refuse", spent.chain(refused)));
+    text.push_str(&section("Could not tell", problems().filter(|(_, problem)| unheard(problem)).map(said)));
     text
+}
+
+/// What holds for every exact answer of the asker's making.
+const AUDITED: &str = "
+Exact answers are audited with all exact numbers that were released before, whoever got them: the audit may hide more
+groups than those that are too small, or refuse the answer.
+";
+
+/// Whether more than what is too small may be hidden.
+fn is_audited(estimate: &Estimate) -> bool {
+    estimate.way == "exact" && estimate.threshold > 0
+}
+
+/// Nodes with a line each, under a heading; nothing where there are none.
+fn section<'n>(heading: &str, lines: impl Iterator<Item = (&'n str, String)>) -> String {
+    let lines: String = lines.map(|(node, line)| format!("  {node:<6} {line}\n")).collect();
+    if lines.is_empty() { lines } else { format!("\n{heading}\n{lines}") }
 }
 
 fn row(node: &str, estimate: &Estimate, unit: &str) -> Vec<String> {
@@ -80,6 +114,7 @@ fn row(node: &str, estimate: &Estimate, unit: &str) -> Vec<String> {
         _ if estimate.private.is_some() => "nothing".to_owned(),
         // noise makes some look small that are not
         (_, threshold) if estimate.noise.is_some() => format!("fewer than {threshold} {unit}, and some more"),
+        (_, threshold) if is_audited(estimate) => format!("fewer than {threshold} {unit}, and what the audit takes"),
         (_, threshold) => format!("fewer than {threshold} {unit}"),
     };
     let leaves = if estimate.review.is_some() { "after review" } else { "at once" };
@@ -160,9 +195,11 @@ mod tests {
         };
         let refusal = ProblemKind::QuotaExceeded.because("50 in a week");
         let refusal = node_protocol::problem::Problem { retry_after_s: Some(90), ..refusal };
+        let away = ProblemKind::PeerUnreachable.because("it does not answer");
         let estimates = [
             NodeEstimate { node: "ar".parse().unwrap(), estimate: Some(estimate), problem: None },
             NodeEstimate { node: "cl".parse().unwrap(), estimate: None, problem: Some(refusal) },
+            NodeEstimate { node: "uy".parse().unwrap(), estimate: None, problem: Some(away) },
         ];
         assert_eq!(
             render(&Query::parse(query.as_bytes()).unwrap(), &estimates),
@@ -186,7 +223,33 @@ Would wait for a steward
 
 Would refuse
   cl     The quota is spent for now: 50 in a week; ask again in 1 min 30 s
+
+Could not tell
+  uy     The node could not be reached: it does not answer
 "
         );
+    }
+
+    #[test]
+    fn what_is_spent_is_told_as_a_refusal() {
+        let week = Remaining { scope: "project".to_owned(), window_s: 604_800, most: 100, left: 0 };
+        let budget = Spending { price: 0.05, granted: 0.1, left: 0.0, node_suffices: true };
+        let all =
+            Estimate { quotas: vec![week], noise_suffices: Some(false), budget: Some(budget), ..Estimate::default() };
+        let told = spent(&all);
+        assert_eq!(told.len(), 3);
+        assert_eq!(told[0], "The quota is spent: 100 questions in a week for one project");
+        assert!(spent(&Estimate { free: true, ..all }).is_empty(), "the catalogue costs nothing");
+        assert!(spent(&Estimate::default()).is_empty());
+    }
+
+    #[test]
+    fn an_exact_answer_may_show_less_than_the_threshold_says() {
+        let query =
+            r#"{"dictionary":"1.1","project":"mx-1","table":"cases","by":["sex"],"statistic":{"kind":"count"}}"#;
+        let exact = Estimate { way: "exact".to_owned(), cells: 5, threshold: 5, ..Estimate::default() };
+        let estimates = [NodeEstimate { node: "ar".parse().unwrap(), estimate: Some(exact), problem: None }];
+        let text = render(&Query::parse(query.as_bytes()).unwrap(), &estimates);
+        assert!(text.contains("and what the audit takes") && text.contains("or refuse the answer"), "{text}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use node_domain::digest::Digest;
 use node_snapshot::durable;
 use node_trust::keys::fingerprint;
@@ -48,15 +48,9 @@ pub(crate) fn renew_certificate(dir: &Path) -> anyhow::Result<Ended> {
 pub(crate) fn add_token(dir: &Path, arguments: &AddTokenArgs) -> anyhow::Result<Ended> {
     let home = Home::open(dir)?;
     let mut tokens: AccessTokens = toml::from_str(&fs::read_to_string(home.tokens())?)?;
-    if tokens.token.iter().any(|known| known.name == arguments.name) {
-        bail!("{}: has a token already; remove the entry from {} first", arguments.name, home.tokens().display());
-    }
+    let name = free_name(&arguments.name, &tokens).with_context(|| home.tokens().display().to_string())?;
     let token = fresh_token()?;
-    tokens.token.push(AccessToken {
-        name: arguments.name.clone(),
-        role: arguments.role,
-        sha256: Digest::of(token.as_bytes()),
-    });
+    tokens.token.push(AccessToken { name, role: arguments.role, sha256: Digest::of(token.as_bytes()) });
     match &arguments.out {
         Some(path) => write_secret(path, token.as_bytes())?,
         None => say(&token),
@@ -64,4 +58,37 @@ pub(crate) fn add_token(dir: &Path, arguments: &AddTokenArgs) -> anyhow::Result<
     durable::replace(&home.tokens(), toml::to_string(&tokens)?.as_bytes())?;
     crate::terminal::note("The node reads the list of tokens when it starts: restart it.");
     Ok(Ended::Well)
+}
+
+/// The name without spaces around it, where nobody has it: who decides must not be taken for who asked.
+fn free_name(wanted: &str, tokens: &AccessTokens) -> anyhow::Result<String> {
+    let name = wanted.split_whitespace().collect::<Vec<_>>().join(" ");
+    if name.is_empty() || name.chars().any(char::is_control) {
+        bail!("--name: a name is needed, which the audit shows");
+    }
+    let lower = name.to_lowercase();
+    if let Some(known) = tokens.token.iter().find(|known| known.name.trim().to_lowercase() == lower) {
+        bail!("{} has a token already; remove that entry first, or give the other person another name", known.name);
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use node_policy::role::Role;
+
+    use super::*;
+
+    #[test]
+    fn names_are_trimmed_and_nobody_has_anothers() {
+        let eva = AccessToken { name: "Eva Ruiz".to_owned(), role: Role::Steward, sha256: Digest::of(b"token") };
+        let tokens = AccessTokens { token: vec![eva] };
+        assert_eq!(free_name("  Ana  María ", &tokens).unwrap(), "Ana María");
+        for taken in ["Eva Ruiz", "EVA RUIZ", " eva  ruiz "] {
+            assert!(free_name(taken, &tokens).unwrap_err().to_string().starts_with("Eva Ruiz has a token"), "{taken}");
+        }
+        for none in ["", "  ", "A\u{7}na"] {
+            assert!(free_name(none, &tokens).is_err(), "{none:?}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ pub(crate) mod indicator;
 pub(crate) mod ingest;
 pub(crate) mod init;
 pub(crate) mod join;
+pub(crate) mod known_names;
 pub(crate) mod membership;
 pub(crate) mod policy;
 pub(crate) mod project;

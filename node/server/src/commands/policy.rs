@@ -3,11 +3,14 @@
 use std::{fmt::Write as _, fs, path::Path};
 
 use anyhow::Context;
+use chrono::{DateTime, Utc};
 use node_attack::target::Scale;
+use node_domain::{dictionary::Dictionary, digest::Digest};
 use node_policy::{
     compare::{Change, Direction, changes},
     policy::{Policy, ReviewClass},
 };
+use node_store::Store;
 use serde_json::{Value, json};
 
 use super::{
@@ -19,6 +22,7 @@ use crate::{
     cli::{
         Ended,
         governance::{PolicyCommand, PolicyTestArgs},
+        short,
     },
     config::Home,
     operate::POLICY,
@@ -28,15 +32,7 @@ use crate::{
 /// `policy`
 pub(crate) async fn run(dir: &Path, command: PolicyCommand) -> anyhow::Result<Ended> {
     match command {
-        PolicyCommand::Show(output) => {
-            let policy = Home::open(dir)?.policy;
-            if output.json {
-                say_json(&json!({ "hash": policy.hash()?, "policy": policy }))?;
-            } else {
-                say(describe(&policy)?.trim_end());
-            }
-            Ok(Ended::Well)
-        }
+        PolicyCommand::Show(output) => show(&Home::open(dir)?, output.json).await,
         PolicyCommand::Check { file, output } => {
             let path = match file {
                 Some(file) => file,
@@ -50,14 +46,54 @@ pub(crate) async fn run(dir: &Path, command: PolicyCommand) -> anyhow::Result<En
             if output.json {
                 say_json(&changes.iter().map(as_json).collect::<Vec<_>>())?;
             } else if changes.is_empty() {
-                say("The policies are the same.");
+                say("The policies allow the same.");
             } else {
                 say(table(&changes, ["before", "after"]).trim_end());
+                say(format!("\n{}", verdict(&changes)));
             }
-            let looser = changes.iter().any(|change| change.direction == Direction::Looser);
-            Ok(if looser { Ended::Found } else { Ended::Well })
+            Ok(opens(&changes))
         }
         PolicyCommand::Test(arguments) => test(dir, arguments).await,
+    }
+}
+
+/// What the file says, and whether the node answers under it: it reads the file only when it starts.
+async fn show(home: &Home, json: bool) -> anyhow::Result<Ended> {
+    let (policy, hash) = (&home.policy, home.policy.hash()?);
+    let adopted = adopted(home).await?;
+    let since = adopted.filter(|(adopted, _)| *adopted == hash).map(|(_, since)| since);
+    if json {
+        let adopted = adopted.map(|(adopted, _)| adopted);
+        say_json(&json!({ "hash": hash, "policy": policy, "in_force_since": since, "hash_in_force": adopted }))?;
+    } else {
+        say(describe(policy)?.trim_end());
+        say(format!("\n{}", standing(hash, adopted)));
+    }
+    Ok(Ended::Well)
+}
+
+/// The policy that the node last adopted, and when; none where it never served.
+async fn adopted(home: &Home) -> anyhow::Result<Option<(Digest, DateTime<Utc>)>> {
+    if !home.database().exists() {
+        return Ok(None);
+    }
+    let store = Store::open(&home.database()).await?;
+    let adopted = store.adopted_policy().await?;
+    store.close().await;
+    Ok(adopted)
+}
+
+fn standing(hash: Digest, adopted: Option<(Digest, DateTime<Utc>)>) -> String {
+    match adopted {
+        Some((adopted, since)) if adopted == hash => {
+            format!("In force since {}", since.format("%Y-%m-%d %H:%M UTC"))
+        }
+        Some((adopted, since)) => format!(
+            "NOT IN FORCE yet: restart the node. Until then it answers under the policy {}, in force since {}",
+            short(&adopted),
+            since.format("%Y-%m-%d %H:%M UTC")
+        ),
+        None => "NOT IN FORCE yet: the node has not served with it; start it with: alianza serve".to_owned(),
     }
 }
 
@@ -92,12 +128,19 @@ fn own_file(dir: &Path) -> std::path::PathBuf {
 
 fn read(path: &Path) -> anyhow::Result<Policy> {
     let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    Policy::parse(&text).with_context(|| path.display().to_string())
+    parse(&text).with_context(|| path.display().to_string())
+}
+
+/// A policy whose tables and fields there are.
+fn parse(text: &str) -> anyhow::Result<Policy> {
+    let policy = Policy::parse(text)?;
+    policy.check_names(&Dictionary::built_in()?)?;
+    Ok(policy)
 }
 
 fn check(path: &Path, as_json_too: bool) -> anyhow::Result<Ended> {
     let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let policy = match Policy::parse(&text) {
+    let policy = match parse(&text) {
         Ok(policy) => policy,
         Err(error) if as_json_too => {
             say_json(&json!({ "valid": false, "error": error.to_string() }))?;
@@ -112,19 +155,37 @@ fn check(path: &Path, as_json_too: bool) -> anyhow::Result<Ended> {
     if as_json_too {
         let different = changes.iter().map(as_json).collect::<Vec<_>>();
         say_json(&json!({ "valid": true, "hash": policy.hash()?, "differs_from_shipped": different }))?;
-        return Ok(Ended::Well);
+        return Ok(opens(&changes));
     }
     say(format!("VALID      {}, hash {}", path.display(), policy.hash()?));
     if policy.rehearsal {
         say("           rehearsal = true: only `alianza demo` takes it, on public or invented data");
     }
     if changes.is_empty() {
-        say("It is the policy that ships.");
+        say("It allows the same as the policy that ships.");
     } else {
         say("\nIt differs from the policy that ships\n");
         say(table(&changes, ["shipped", "here"]).trim_end());
+        say(format!("\n{}", verdict(&changes)));
     }
-    Ok(Ended::Well)
+    Ok(opens(&changes))
+}
+
+/// 1 where more leaves, or may leave.
+fn opens(changes: &[Change]) -> Ended {
+    let tighter = changes.iter().all(|change| change.direction == Direction::Tighter);
+    if tighter { Ended::Well } else { Ended::Found }
+}
+
+fn verdict(changes: &[Change]) -> &'static str {
+    let any = |direction| changes.iter().any(|change| change.direction == direction);
+    if any(Direction::Looser) {
+        "Looser: something leaves that did not before."
+    } else if any(Direction::Other) {
+        "Whether more leaves cannot be said of every change: try it with `alianza policy test --policy FILE`."
+    } else {
+        "Tighter: less leaves."
+    }
 }
 
 fn as_json(change: &Change) -> Value {
@@ -306,6 +367,27 @@ mod tests {
         ] {
             assert!(text.contains(said), "{said}: {text}");
         }
+    }
+
+    #[test]
+    fn a_policy_is_in_force_where_the_node_last_adopted_it() {
+        let (file, other) = (Digest::of(b"file"), Digest::of(b"other"));
+        let since: DateTime<Utc> = "2026-11-21T12:00:00Z".parse().unwrap();
+        assert_eq!(standing(file, Some((file, since))), "In force since 2026-11-21 12:00 UTC");
+        assert!(standing(file, Some((other, since))).starts_with("NOT IN FORCE yet: restart the node"));
+        assert!(standing(file, None).starts_with("NOT IN FORCE yet: the node has not served"));
+    }
+
+    #[test]
+    fn what_may_open_something_is_told_by_word_and_exit_code() {
+        let shipped = Policy::parse(POLICY).unwrap();
+        let told = |from: &str, to: &str| {
+            let changes = changes(&shipped, &Policy::parse(&POLICY.replacen(from, to, 1)).unwrap());
+            (verdict(&changes).split([':', ' ']).next().unwrap_or_default(), matches!(opens(&changes), Ended::Found))
+        };
+        assert_eq!(told("persons = 5", "persons = 6"), ("Tighter", false));
+        assert_eq!(told("statistics = [\"count\"]", "statistics = [\"mean\"]"), ("Looser", true));
+        assert_eq!(told("bound = 15", "bound = 18"), ("Whether", true));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{
     },
     config::Home,
     people_client::{PeopleClient, Refused},
-    people_port::governance::{NewProject, ProjectDecision, ProjectView},
+    people_port::governance::{NewProject, ProjectAt, ProjectDecision, ProjectView},
     terminal::{say, say_json},
 };
 
@@ -164,11 +164,29 @@ pub(crate) fn list(views: &[ProjectView], own: &NodeId) -> String {
             here(view, own).to_owned(),
             until.to_string(),
             project.proposer.to_string(),
+            elsewhere(view),
             project.title.clone(),
         ]
     };
-    let rows: Vec<_> = views.iter().map(row).collect();
-    columns(&["project", "here", "until", "of", "title"], &[], &rows)
+    let (mut head, mut rows) =
+        (vec!["project", "here", "until", "of", "elsewhere", "title"], views.iter().map(row).collect::<Vec<_>>());
+    if views.iter().all(|view| view.nodes.is_empty()) {
+        head.remove(ELSEWHERE);
+        for row in &mut rows {
+            row.remove(ELSEWHERE);
+        }
+    }
+    columns(&head, &[], &rows)
+}
+
+/// The column of what other nodes said, which only projects of this node have.
+const ELSEWHERE: usize = 4;
+
+/// Where a project of this node stood at the others when they were last reached.
+fn elsewhere(view: &ProjectView) -> String {
+    let state = |at: &ProjectAt| at.status.as_ref().map_or("not reached yet", |status| status.state.name());
+    let said: Vec<String> = view.nodes.iter().map(|at| format!("{} {}", at.node, state(at))).collect();
+    if said.is_empty() { "-".to_owned() } else { said.join(", ") }
 }
 
 /// Where a project stands at this node.
@@ -214,6 +232,11 @@ fn show(view: &ProjectView, home: &Home) -> String {
     }
     if view.state == ProjectState::Pending && project.countries.contains(own) {
         let id = &project.project;
+        if !project.terms.fields.is_empty() {
+            text.push_str(
+                "\nA grant of a field opens all its codes and values: it cannot be narrowed to some of them.\n",
+            );
+        }
         let _ = write!(
             text,
             "\nDecide: alianza project approve {id}, with less: alianza project approve --help, or\n        alianza project decline {id} --reason '...'\n"

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use node_catalogue::{Made, indicator::Indicator};
-use node_domain::{language::Language, node_id::NodeId};
+use node_domain::{dictionary::Dictionary, language::Language, node_id::NodeId};
 use node_protocol::{
     answer::{Answer, GroupKey},
     query::Query,
@@ -18,11 +18,13 @@ use node_snapshot::shelf;
 use node_store::{
     Store,
     ledger::{LedgerLine, LineState},
+    matching::{Matter, Telling},
 };
 use serde::Serialize;
 use serde_json::json;
 
 use super::{
+    known_names::{self, Subject},
     render::{self, Page, columns::columns},
     study::client,
     words::{self, Words},
@@ -40,10 +42,11 @@ const CATALOGUE: &str = "catalogue";
 /// `released`: through the node's port for people.
 pub(crate) async fn released(session: &Session, arguments: ReleasedArgs) -> anyhow::Result<Ended> {
     let home = Home::open(&session.dir)?;
+    known_names::subject(&Dictionary::built_in()?, &subject(&arguments))?;
     let query = serde_json::to_value(filter(&arguments))?;
     let pairs = query.as_object().into_iter().flatten().filter_map(|(name, value)| {
-        let text = value.as_str().map(str::to_owned).or_else(|| value.as_u64().map(|number| number.to_string()));
-        text.map(|text| (name.clone(), text))
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        (!value.is_null()).then(|| (name.clone(), text))
     });
     // only its path is used
     let url = reqwest::Url::parse_with_params("https://localhost/api/v1/released", pairs)?;
@@ -55,8 +58,11 @@ pub(crate) async fn released(session: &Session, arguments: ReleasedArgs) -> anyh
 /// `audit known`: from the node's database, whether it serves or not.
 pub(crate) async fn known(dir: &Path, arguments: ReleasedArgs) -> anyhow::Result<Ended> {
     let home = Home::open(dir)?;
+    let dictionary = Dictionary::built_in()?;
+    known_names::subject(&dictionary, &subject(&arguments))?;
     let store = Store::open(&home.database()).await?;
-    let (filter, most) = filter(&arguments).into_filter();
+    known_names::asker(&home, &store, arguments.peer.as_ref(), arguments.project.as_deref()).await?;
+    let (filter, most) = filter(&arguments).into_filter(&dictionary);
     let lines = store.ledger(&filter, most).await?;
     store.close().await;
     tell(&home, &arguments, lines)
@@ -64,12 +70,26 @@ pub(crate) async fn known(dir: &Path, arguments: ReleasedArgs) -> anyhow::Result
 
 fn filter(arguments: &ReleasedArgs) -> ReleasedFilter {
     let ReleasedArgs { peer, project, table, field, value, rule, since, most, .. } = arguments.clone();
-    ReleasedFilter { peer, project, table, field, value, rule, since, most: Some(most) }
+    ReleasedFilter { peer, project, table, field, value, kin: Some(true), rule, since, most: Some(most) }
+}
+
+fn subject(arguments: &ReleasedArgs) -> Subject<'_> {
+    let ReleasedArgs { table, field, value, .. } = arguments;
+    Subject { table: table.as_deref(), field: field.as_deref(), value: value.as_deref() }
+}
+
+/// An answer that was given, and how it tells about what is wanted.
+#[derive(Debug, Serialize)]
+struct Given {
+    tells: Telling,
+    #[serde(flatten)]
+    line: LedgerLine,
 }
 
 /// An indicator, which everybody may look up.
 #[derive(Debug, Serialize)]
 struct Public {
+    tells: Telling,
     indicator: String,
     title: String,
     asked: usize,
@@ -82,6 +102,7 @@ struct Public {
 }
 
 fn tell(home: &Home, arguments: &ReleasedArgs, lines: Vec<LedgerLine>) -> anyhow::Result<Ended> {
+    let (wanted, _) = filter(arguments).into_filter(&Dictionary::built_in()?);
     let (looked_up, asked): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line.rule == CATALOGUE);
     let all = looked_up.len() + asked.len() >= usize::try_from(arguments.most)?;
     let (mut given, mut kept): (Vec<_>, BTreeMap<&str, usize>) = (Vec::new(), BTreeMap::new());
@@ -91,9 +112,10 @@ fn tell(home: &Home, arguments: &ReleasedArgs, lines: Vec<LedgerLine>) -> anyhow
             continue;
         }
         line.answer = line.answer.map(|answer| of_value(answer, arguments));
-        given.push(line);
+        let tells = wanted.matter().telling(&line.query).unwrap_or(Telling::AmongOthers);
+        given.push(Given { tells, line });
     }
-    let public = public(home, arguments, &looked_up)?;
+    let public = public(home, arguments, wanted.matter(), &looked_up)?;
     if arguments.output.json {
         say_json(&json!({ "everybody": public, "answers": given, "not_released": kept }))?;
         return Ok(Ended::Well);
@@ -101,7 +123,7 @@ fn tell(home: &Home, arguments: &ReleasedArgs, lines: Vec<LedgerLine>) -> anyhow
     let about = arguments.field.as_ref().map(|field| Words::built_in().about(field, arguments.value.as_deref()));
     let about = about.map(|about| format!(", about {about}")).unwrap_or_default();
     say(format!("What others know of {}{about}\n", home.config.node));
-    say(render(&public, &given, arguments.values).trim_end());
+    say(render(&public, &given, arguments).trim_end());
     let waiting = kept.get("held").map(|count| format!("{count} waiting for a steward"));
     let refused = kept.get("refused").map(|count| format!("{count} refused by a steward"));
     let kept: Vec<String> = waiting.into_iter().chain(refused).collect();
@@ -115,7 +137,12 @@ fn tell(home: &Home, arguments: &ReleasedArgs, lines: Vec<LedgerLine>) -> anyhow
 }
 
 /// The indicators that tell about what is wanted, and how often each was looked up.
-fn public(home: &Home, arguments: &ReleasedArgs, looked_up: &[LedgerLine]) -> anyhow::Result<Vec<Public>> {
+fn public(
+    home: &Home,
+    arguments: &ReleasedArgs,
+    wanted: Matter<'_>,
+    looked_up: &[LedgerLine],
+) -> anyhow::Result<Vec<Public>> {
     if arguments.rule.as_ref().is_some_and(|rule| rule != CATALOGUE) || arguments.project.is_some() {
         return Ok(Vec::new());
     }
@@ -123,14 +150,11 @@ fn public(home: &Home, arguments: &ReleasedArgs, looked_up: &[LedgerLine]) -> an
     let mut all = Vec::new();
     for indicator in Indicator::all()? {
         let query = &indicator.query;
-        let wanted = arguments.table.as_ref().is_none_or(|table| *table == query.table)
-            && arguments.field.as_ref().is_none_or(|field| query.fields().contains(field.as_str()));
-        if !wanted {
-            continue;
-        }
+        let Some(tells) = wanted.telling(query) else { continue };
         let lines: Vec<_> = looked_up.iter().filter(|line| line.query.asks_the_same(query)).collect();
         let entry = catalogue.as_ref().and_then(|made| made.entries.iter().find(|one| one.indicator == indicator.id));
         all.push(Public {
+            tells,
             title: indicator.title.of(Language::En).to_owned(),
             asked: lines.len(),
             peers: lines.iter().map(|line| line.peer.clone()).collect(),
@@ -165,36 +189,92 @@ fn of_value(mut answer: Answer, arguments: &ReleasedArgs) -> Answer {
     answer
 }
 
-fn render(public: &[Public], given: &[LedgerLine], values: bool) -> String {
-    let (words, mut page) = (Words::built_in(), Page::default());
-    let mut text = String::new();
-    if !public.is_empty() {
-        text.push_str("Everybody may look up these indicators, as published\n");
-        let row = |one: &Public| {
-            let peers: Vec<String> = one.peers.iter().map(NodeId::to_string).collect();
-            let asked = match one.last {
-                None => "never".to_owned(),
-                Some(last) => {
-                    format!("{}, last {}, by {}", times(one.asked), last.format("%Y-%m-%d"), peers.join(", "))
-                }
-            };
-            vec![one.indicator.clone(), one.title.clone(), asked]
-        };
-        let rows: Vec<_> = public.iter().map(row).collect();
-        text.push_str(&columns(&["indicator", "title", "looked up"], &[], &rows));
-        for one in public {
-            if let Some(answer) = &one.answer {
-                let _ = write!(text, "\n{}\n{}", one.indicator, indented(&page.answer(&one.query, "here", answer)));
-            }
+fn render(public: &[Public], given: &[Given], arguments: &ReleasedArgs) -> String {
+    if public.is_empty() && given.is_empty() {
+        return "No answer was given.\n".to_owned();
+    }
+    let (mut page, mut text) = (Page::default(), String::new());
+    for tells in [Telling::Directly, Telling::ByKindred, Telling::AmongOthers] {
+        let public: Vec<&Public> = public.iter().filter(|one| one.tells == tells).collect();
+        let given: Vec<&LedgerLine> = given.iter().filter(|one| one.tells == tells).map(|one| &one.line).collect();
+        if public.is_empty() && given.is_empty() {
+            continue;
         }
+        if let Some(field) = &arguments.field {
+            let used = public.iter().map(|one| &one.query).chain(given.iter().map(|line| &line.query));
+            let _ = writeln!(text, "{}\n", heading(tells, field, used));
+        }
+        // the numbers of everybody tell little of a few; which there are is enough
+        let values = arguments.values && tells != Telling::AmongOthers;
+        if tells == Telling::AmongOthers {
+            text.push_str(&names(&public));
+        } else {
+            text.push_str(&indicators(&public, &mut page));
+        }
+        text.push_str(&answers(&given, values, &mut page));
         text.push('\n');
     }
-    if given.is_empty() {
-        text.push_str("No other answer was given.\n");
-        return text + &page.footnotes();
+    text + &page.footnotes()
+}
+
+/// How the answers below tell about the field that was named.
+fn heading<'q>(tells: Telling, field: &str, queries: impl Iterator<Item = &'q Query>) -> String {
+    match tells {
+        Telling::Directly => format!("TOLD BY `{field}`"),
+        Telling::ByKindred => {
+            let kindred = Dictionary::built_in().ok();
+            let kindred = kindred.as_ref().map(|dictionary| dictionary.kindred(field)).unwrap_or_default();
+            let used: BTreeSet<&str> = queries.flat_map(|query| query.fields()).collect();
+            let used = used.into_iter().filter(|name| kindred.contains(name)).map(|name| format!("`{name}`"));
+            let used = words::joined(&used.collect::<Vec<_>>(), "and");
+            format!("TOLD BY FIELDS OF THE SAME KIND: {used}")
+        }
+        Telling::AmongOthers => "COUNTED AMONG ALL OTHERS, by no such field".to_owned(),
     }
-    text.push_str("Answers that were given, newest first\n");
-    let row = |line: &LedgerLine| {
+}
+
+/// Indicators in one line.
+fn names(public: &[&Public]) -> String {
+    if public.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = public.iter().map(|one| one.indicator.clone()).collect();
+    format!("Indicators, which everybody may look up: {}\n\n", names.join(", "))
+}
+
+fn indicators(public: &[&Public], page: &mut Page) -> String {
+    if public.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("Everybody may look up these indicators, as published\n");
+    let row = |one: &&Public| {
+        let peers: Vec<String> = one.peers.iter().map(NodeId::to_string).collect();
+        let asked = match one.last {
+            None => "never".to_owned(),
+            Some(last) => {
+                format!("{}, last {}, by {}", times(one.asked), last.format("%Y-%m-%d"), peers.join(", "))
+            }
+        };
+        vec![one.indicator.clone(), one.title.clone(), asked]
+    };
+    let rows: Vec<_> = public.iter().map(row).collect();
+    text.push_str(&columns(&["indicator", "title", "looked up"], &[], &rows));
+    for one in public {
+        if let Some(answer) = &one.answer {
+            let _ = write!(text, "\n{}\n{}", one.indicator, indented(&page.answer(&one.query, "here", answer)));
+        }
+    }
+    text.push('\n');
+    text
+}
+
+fn answers(given: &[&LedgerLine], values: bool, page: &mut Page) -> String {
+    if given.is_empty() {
+        return "No other answer was given.\n".to_owned();
+    }
+    let words = Words::built_in();
+    let mut text = String::from("Answers that were given, newest first\n");
+    let row = |line: &&LedgerLine| {
         vec![
             line.at.format("%Y-%m-%d %H:%M").to_string(),
             line.peer.to_string(),
@@ -208,8 +288,7 @@ fn render(public: &[Public], given: &[LedgerLine], values: bool) -> String {
     let rows: Vec<_> = given.iter().map(row).collect();
     let table = columns(&head, &[], &rows);
     if !values {
-        text.push_str(&table);
-        return text;
+        return text + &table;
     }
     let mut lines = table.lines();
     let _ = writeln!(text, "{}", lines.next().unwrap_or_default());
@@ -223,7 +302,7 @@ fn render(public: &[Public], given: &[LedgerLine], values: bool) -> String {
             None => text.push_str("    (the numbers are not kept)\n"),
         }
     }
-    text + &page.footnotes()
+    text
 }
 
 fn times(count: usize) -> String {
@@ -300,5 +379,33 @@ mod tests {
         };
         assert_eq!(groups(&of_value(answer.clone(), &arguments("sex", "1"))), 1);
         assert_eq!(groups(&of_value(answer, &arguments("stage", "1"))), 3, "each tells of every stage");
+    }
+
+    fn public(indicator: &str, fields: &str) -> Public {
+        let json = format!(r#"{{"dictionary":"1.1","table":"cases","by":[{fields}],"statistic":{{"kind":"count"}}}}"#);
+        let query = Query::parse(json.as_bytes()).unwrap();
+        let wanted = filter(&arguments("index_cancer", "RETINOBLASTOMA"));
+        let (wanted, _) = wanted.into_filter(&Dictionary::built_in().unwrap());
+        Public {
+            tells: wanted.matter().telling(&query).unwrap(),
+            indicator: indicator.to_owned(),
+            title: String::new(),
+            asked: 0,
+            peers: BTreeSet::new(),
+            last: None,
+            query,
+            answer: None,
+        }
+    }
+
+    #[test]
+    fn answers_by_kindred_fields_and_totals_are_told_apart() {
+        let all =
+            [public("one", r#""index_cancer""#), public("two", r#""iccc_group","sex""#), public("three", r#""sex""#)];
+        let text = render(&all, &[], &arguments("index_cancer", "RETINOBLASTOMA"));
+        let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what}: {text}"));
+        assert!(at("TOLD BY `index_cancer`") < at("\none "), "{text}");
+        assert!(at("\none ") < at("SAME KIND: `iccc_group`\n") && at("SAME KIND") < at("\ntwo "), "{text}");
+        assert!(at("\ntwo ") < at("COUNTED AMONG ALL OTHERS") && at("COUNTED") < at("look up: three"), "{text}");
     }
 }

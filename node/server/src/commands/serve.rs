@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use node_domain::{
     clock::{Clock, SystemClock},
     dictionary::Dictionary,
@@ -55,6 +55,8 @@ fn open(dir: &Path) -> anyhow::Result<Home> {
     if home.policy.rehearsal {
         bail!("the policy says `rehearsal = true`, which is for public or invented data: only `alianza demo` takes it");
     }
+    let policy = home.folder.join(&home.config.files.policy);
+    home.policy.check_names(&Dictionary::built_in()?).with_context(|| policy.display().to_string())?;
     Ok(home)
 }
 

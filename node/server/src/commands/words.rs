@@ -128,8 +128,10 @@ impl Words {
         });
         let statistics = terms.statistics.iter().map(|name| format!("{name:<18} {}", statistic_purpose(name)));
         let fields = terms.fields.iter().map(|name| {
-            let titles = terms.tables.iter().filter_map(|table| self.known_title(table, name));
-            format!("{name:<26} {}", titles.into_iter().next().unwrap_or_default())
+            let mut titles = terms.tables.iter().filter_map(|table| self.known_title(table, name));
+            let mut reach = terms.tables.iter().filter_map(|table| self.reach(table, name));
+            let reach = reach.next().map(|reach| format!(" ({reach})")).unwrap_or_default();
+            format!("{name:<26} {}{reach}", titles.next().unwrap_or_default())
         });
         let mut fields: Vec<String> = fields.collect();
         if fields.is_empty() {
@@ -143,6 +145,15 @@ impl Words {
             ("small groups", vec![threshold_words(terms, own_threshold)]),
             ("until", vec![format!("{}, that day included", terms.expires)]),
         ]
+    }
+
+    /// How much of a field's values a grant of the field opens: terms name fields, never single codes.
+    fn reach(&self, table: &str, name: &str) -> Option<String> {
+        match &self.table(table)?.field(name)?.kind {
+            Kind::Code(list) => Some(format!("all {} codes", list.codes.len())),
+            Kind::Integer { .. } => Some("any value".to_owned()),
+            _ => None,
+        }
     }
 
     fn known_title(&self, table: &str, name: &str) -> Option<String> {
@@ -500,7 +511,7 @@ mod tests {
             ]
         );
         let lines = Words::built_in().terms(&granted, Some(5));
-        assert_eq!(lines[2].1, ["stage                      Stage I to IV"]);
+        assert_eq!(lines[2].1, ["stage                      Stage I to IV (all 8 codes)"]);
         assert_eq!(lines[4].1, ["of fewer than 11 persons are never shown (this node's threshold is 5)"]);
     }
 

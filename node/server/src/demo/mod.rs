@@ -109,7 +109,10 @@ fn indicator() -> anyhow::Result<Query> {
 /// exploration opened wide and nothing too small to be shown, which only public or invented data allow.
 fn policy(path: Option<&Path>, asks_catalogue: bool) -> anyhow::Result<String> {
     if let Some(path) = path {
-        return fs::read_to_string(path).with_context(|| path.display().to_string());
+        let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let policy = Policy::parse(&text).with_context(|| path.display().to_string())?;
+        policy.check_names(&Dictionary::built_in()?).with_context(|| path.display().to_string())?;
+        return Ok(text);
     }
     if asks_catalogue {
         return Ok(POLICY.to_owned());

@@ -7,7 +7,12 @@ use actix_web::{
     web::{self, Bytes, Data, Path},
 };
 use chrono::{DateTime, Utc};
-use node_domain::{digest::Digest, node_id::NodeId};
+use node_domain::{
+    dictionary::{Dictionary, Table},
+    digest::Digest,
+    nearest::unknown,
+    node_id::NodeId,
+};
 use node_policy::role::Action;
 use node_protocol::{
     answer::Answer,
@@ -22,6 +27,7 @@ use node_responder::{projects::state_on, stewardship::Steward};
 use node_store::{
     StoreError,
     ledger::{LedgerFilter, LedgerLine, LineState},
+    matching::Kin,
     projects::StoredProject,
     reviews::{HeldAnswer, HeldState},
 };
@@ -168,8 +174,17 @@ async fn projects(person: Person, people: Data<People>) -> Result<HttpResponse, 
     person.0.role.demand(Action::ReadProjects)?;
     let now = people.responder.clock.now();
     let stored = people.responder.store.projects(None).await.map_err(|error| fault(&error))?;
-    let views = stored.into_iter().map(|stored| ProjectView::of(stored, now, Vec::new()));
-    Ok(HttpResponse::Ok().json(views.collect::<Vec<_>>()))
+    let mut views = Vec::new();
+    for stored in stored {
+        let own = stored.project.proposer == people.responder.node;
+        let heard = if own {
+            people.requester.heard_of_project(&stored.project).await.map_err(super::refusal)?
+        } else {
+            Vec::new()
+        };
+        views.push(ProjectView::of(stored, now, heard));
+    }
+    Ok(HttpResponse::Ok().json(views))
 }
 
 async fn propose(
@@ -180,7 +195,7 @@ async fn propose(
     person.0.role.demand(Action::ProposeProject)?;
     let new: NewProject = parse_json(&bounded(body, MAX_BYTES)?)?;
     let NewProject { project, title, purpose, lead, countries, terms } = new;
-    check_names(&terms, &people)?;
+    check_names(&terms, &people.responder.dictionary)?;
     let proposer = people.responder.node.clone();
     let proposed = people.responder.clock.now();
     let project = Project { project, proposer, title, purpose, lead, countries, terms, proposed };
@@ -190,21 +205,21 @@ async fn propose(
 }
 
 /// Tables, fields and endpoints that the dictionary does not have are told before anybody is asked.
-fn check_names(terms: &Terms, people: &People) -> Result<(), Problem> {
+fn check_names(terms: &Terms, dictionary: &Dictionary) -> Result<(), Problem> {
+    let bad = |term: &str, detail: String| Err(ProblemKind::ProjectInvalid.at(format!("terms.{term}"), detail));
     let mut known = BTreeSet::new();
     for name in &terms.tables {
-        let Some(table) = people.responder.dictionary.table(name) else {
-            let detail = format!("there is no analysis table `{name}`");
-            return Err(ProblemKind::ProjectInvalid.at("terms.tables", detail));
+        let Some(table) = dictionary.table(name) else {
+            let tables = dictionary.tables().map(|table| table.name.as_str());
+            return bad("tables", unknown("analysis table", name, tables));
         };
-        known.extend(table.fields.iter().map(|field| field.name.as_str()));
-        known.extend(table.endpoints.keys().map(String::as_str));
+        known.extend(table.names());
+    }
+    if terms.fields.is_empty() {
+        return bad("fields", "name every field that queries use; with none, only totals could be asked".to_owned());
     }
     match terms.fields.iter().find(|field| !known.contains(field.as_str())) {
-        Some(field) => {
-            let detail = format!("`{field}` is no field or endpoint of those tables; see `alianza dictionary list`");
-            Err(ProblemKind::ProjectInvalid.at("terms.fields", detail))
-        }
+        Some(field) => bad("fields", unknown("field or endpoint of those tables", field, known)),
         None => Ok(()),
     }
 }
@@ -407,6 +422,8 @@ pub(crate) struct ReleasedFilter {
     pub field: Option<String>,
     /// Value of that field that the answers tell of.
     pub value: Option<String>,
+    /// Whether answers are wanted too that use a kindred field, or count the rows among all others.
+    pub kin: Option<bool>,
     /// Release rule.
     pub rule: Option<String>,
     /// From when on.
@@ -417,8 +434,9 @@ pub(crate) struct ReleasedFilter {
 
 impl ReleasedFilter {
     /// The same for the store.
-    pub(crate) fn into_filter(self) -> (LedgerFilter, u32) {
+    pub(crate) fn into_filter(self, dictionary: &Dictionary) -> (LedgerFilter, u32) {
         let most = self.most.unwrap_or(100).min(10_000);
+        let kin = self.field.as_ref().filter(|_| self.kin == Some(true)).map(|field| kin(field, dictionary));
         let filter = LedgerFilter {
             peer: self.peer,
             subject: None,
@@ -426,11 +444,20 @@ impl ReleasedFilter {
             table: self.table,
             field: self.field,
             value: self.value,
+            kin,
             since: self.since,
             rule: self.rule,
         };
         (filter, most)
     }
+}
+
+/// How answers tell about a field without using it.
+fn kin(field: &str, dictionary: &Dictionary) -> Kin {
+    let fields: BTreeSet<String> = dictionary.kindred(field).into_iter().map(str::to_owned).collect();
+    let has = |table: &Table| table.names().any(|name| name == field || fields.contains(name));
+    let tables = dictionary.tables().filter(|table| has(table)).map(|table| table.name.clone()).collect();
+    Kin { fields, tables }
 }
 
 /// What left this node: who knows what.
@@ -441,7 +468,7 @@ async fn released(
 ) -> Result<HttpResponse, Refusal> {
     person.0.role.demand(Action::ReadLedger)?;
     let filter = filter.map_err(|error| ProblemKind::BodyInvalid.at("query string", error.to_string()))?;
-    let (filter, most) = filter.into_inner().into_filter();
+    let (filter, most) = filter.into_inner().into_filter(&people.responder.dictionary);
     let mut lines: Vec<LedgerLine> =
         people.responder.store.ledger(&filter, most).await.map_err(|error| fault(&error))?;
     // what has not left is told in reviews, where four eyes hold

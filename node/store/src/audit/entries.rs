@@ -1,7 +1,7 @@
 //! Reading the chain: the newest entries, and those that a filter lets through.
 
 use chrono::{DateTime, Utc};
-use node_domain::node_id::NodeId;
+use node_domain::{digest::Digest, node_id::NodeId};
 use node_protocol::query::Query;
 use sqlx::Row;
 
@@ -45,8 +45,8 @@ impl EntryFilter {
             && self.what.as_ref().is_none_or(|what| event.what() == what)
             && self.peer.as_ref().is_none_or(|peer| event.peer() == Some(peer))
             && self.subject.as_ref().is_none_or(|subject| event.subject() == Some(subject));
-        let matter =
-            Matter { table: self.table.as_deref(), field: self.field.as_deref(), value: self.value.as_deref() };
+        let (table, field, value) = (self.table.as_deref(), self.field.as_deref(), self.value.as_deref());
+        let matter = Matter { table, field, value, kin: None };
         if !plain || (matter.is_any() && self.project.is_none()) {
             return Ok(plain);
         }
@@ -140,6 +140,31 @@ impl Event {
 }
 
 impl Store {
+    /// The policy that was last adopted, and when; none before the first start.
+    ///
+    /// # Errors
+    /// Those of the database, and an entry that cannot be read.
+    pub async fn adopted_policy(&self) -> Result<Option<(Digest, DateTime<Utc>)>, StoreError> {
+        let filter = EntryFilter { what: Some("policy_adopted".to_owned()), most: Some(1), ..EntryFilter::default() };
+        let newest = self.entries(&filter).await?.pop();
+        Ok(newest.and_then(|entry| match entry.event {
+            Event::PolicyAdopted { policy_hash } => Some((policy_hash, entry.time)),
+            _ => None,
+        }))
+    }
+
+    /// Notes that a policy is in force, where another one was before. Returns whether it is noted now.
+    ///
+    /// # Errors
+    /// Those of the database; then nothing may be answered under it.
+    pub async fn adopt_policy(&self, policy_hash: Digest, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        if self.adopted_policy().await?.is_some_and(|(adopted, _)| adopted == policy_hash) {
+            return Ok(false);
+        }
+        self.append(now, Event::PolicyAdopted { policy_hash }).await?;
+        Ok(true)
+    }
+
     /// The newest entries, newest first.
     ///
     /// # Errors
@@ -180,7 +205,6 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use chrono::Duration;
-    use node_domain::digest::Digest;
 
     use super::*;
     use crate::support::{handover, now, peer, signed, store};
@@ -244,6 +268,19 @@ mod tests {
         assert_eq!(found(of(None, "1")).await, [0; 0]);
         let combined = EntryFilter { peer: Some("cl".parse().unwrap()), ..of(Some("route"), "IT") };
         assert_eq!(found(combined).await, [3]);
+    }
+
+    #[tokio::test]
+    async fn a_policy_is_noted_when_it_is_another_than_before() {
+        let (_folder, store) = store().await;
+        assert_eq!(store.adopted_policy().await.unwrap(), None);
+        let [first, second] = [Digest::of(b"first"), Digest::of(b"second")];
+        let at = |seconds| now() + Duration::seconds(seconds);
+        for (seconds, policy, noted) in [(0, first, true), (1, first, false), (2, second, true), (3, first, true)] {
+            assert_eq!(store.adopt_policy(policy, at(seconds)).await.unwrap(), noted, "{seconds}");
+        }
+        assert_eq!(store.adopted_policy().await.unwrap(), Some((first, at(3))));
+        assert_eq!(store.head().await.unwrap().sequence, 3);
     }
 
     #[tokio::test]
