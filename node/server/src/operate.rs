@@ -24,7 +24,12 @@ use node_ingest::{
 };
 use node_policy::role::Role;
 use node_protocol::envelope::CatalogueEntry;
-use node_snapshot::{durable, keeping, manifest::Manifest, shelf};
+use node_snapshot::{
+    durable,
+    keeping::{self, Note},
+    manifest::Manifest,
+    shelf,
+};
 use node_store::{Store, ledger::ExactRelease};
 use node_trust::{
     membership::{Member, MemberStatus, MembershipFile},
@@ -133,6 +138,22 @@ pub fn create(dir: &Path, new: &NewNode, policy: &str) -> anyhow::Result<Member>
     durable::replace(&dir.join("member.json"), format!("{:#}\n", serde_json::to_value(&member)?).as_bytes())?;
     durable::replace(&path, text.as_bytes())?; // last: a folder with node.toml is a whole node
     Ok(member)
+}
+
+/// Gives a person of the institute an access token, which a node knows from its next start on.
+///
+/// # Errors
+/// Where the person has one already, or a file cannot be read or written.
+pub fn add_person(home: &Home, name: &str, role: Role) -> anyhow::Result<String> {
+    let list = home.tokens();
+    let mut tokens: AccessTokens = toml::from_str(&fs::read_to_string(&list)?)?;
+    if tokens.token.iter().any(|known| known.name == name) {
+        bail!("{name}: has a token already; remove the entry from {} first", list.display());
+    }
+    let token = fresh_token()?;
+    tokens.token.push(AccessToken { name: name.to_owned(), role, sha256: Digest::of(token.as_bytes()) });
+    durable::replace(&list, toml::to_string(&tokens)?.as_bytes())?;
+    Ok(token)
 }
 
 fn country_of(node: &NodeId) -> anyhow::Result<Country> {
@@ -257,6 +278,8 @@ pub struct Publication {
     pub report: Report,
     /// The snapshot that was in force before, with its manifest, where there was one that can be read.
     pub former: Option<(Digest, Manifest)>,
+    /// What was noted of the same content, where it was published before.
+    pub same_before: Option<Note>,
 }
 
 /// Whether a publication is put in force.
@@ -286,17 +309,19 @@ pub fn publish_or_look(home: &Home, by: &str, now: DateTime<Utc>, what: Publish)
     let dictionary = &ground.dictionary;
     let shelf = home.snapshots();
     // a manifest of an earlier form is no hindrance: it is only compared with
-    let former = shelf::current(&shelf)?.and_then(|id| Some((id, shelf::manifest(&shelf, id).ok()?)));
+    let in_force = shelf::current(&shelf)?;
+    let former = in_force.and_then(|id| Some((id, shelf::manifest(&shelf, id).ok()?)));
     let derived = derivation::derive(&home.data(), &ground.means())?;
     let prepared = shelf::prepare(&shelf, dictionary, derived.provenance, &derived.tables)?;
     let shelved = Shelf::of(home, &Arc::new(Dictionary::built_in()?), exact_answers(home)?);
     let made = shelved.make(&Arc::new(prepared.load(dictionary)?))?;
     let (id, manifest) = (prepared.id, prepared.manifest.clone());
+    let mut same_before = None;
     if what == Publish::InForce {
         prepared.enforce(&shelf, dictionary, &serde_json::to_vec(&made)?)?;
-        keeping::note_published(&shelf, id, now, by)?;
+        same_before = keeping::note_published(&shelf, id, now, by, in_force == Some(id))?;
     }
-    Ok(Publication { id, manifest, catalogue: made.entries, report: made.report, former })
+    Ok(Publication { id, manifest, catalogue: made.entries, report: made.report, former, same_before })
 }
 
 /// The exact answers that the node's ledger knows. Publishing is no asynchronous work, so a thread of its own reads them.

@@ -1,18 +1,15 @@
 //! `init`, `renew-certificate`, `add-token`: the folder of a node.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::bail;
-use node_domain::digest::Digest;
-use node_snapshot::durable;
 use node_trust::keys::fingerprint;
 
 use crate::{
     cli::{AddTokenArgs, Ended, InitArgs},
     config::Home,
-    keystore::{KeyStore, fresh_token, write_secret},
-    operate::{NewNode, POLICY, create, hosts},
-    people_port::{AccessToken, AccessTokens},
+    keystore::{KeyStore, write_secret},
+    operate::{self, NewNode, POLICY, create, hosts},
     terminal::say,
 };
 
@@ -47,21 +44,14 @@ pub(crate) fn renew_certificate(dir: &Path) -> anyhow::Result<Ended> {
 /// `add-token`
 pub(crate) fn add_token(dir: &Path, arguments: &AddTokenArgs) -> anyhow::Result<Ended> {
     let home = Home::open(dir)?;
-    let mut tokens: AccessTokens = toml::from_str(&fs::read_to_string(home.tokens())?)?;
-    if tokens.token.iter().any(|known| known.name == arguments.name) {
-        bail!("{}: has a token already; remove the entry from {} first", arguments.name, home.tokens().display());
+    if let Some(path) = arguments.out.as_ref().filter(|path| path.exists()) {
+        bail!("{}: is there already and is not replaced; nobody was added", path.display());
     }
-    let token = fresh_token()?;
-    tokens.token.push(AccessToken {
-        name: arguments.name.clone(),
-        role: arguments.role,
-        sha256: Digest::of(token.as_bytes()),
-    });
+    let token = operate::add_person(&home, &arguments.name, arguments.role)?;
     match &arguments.out {
         Some(path) => write_secret(path, token.as_bytes())?,
         None => say(&token),
     }
-    durable::replace(&home.tokens(), toml::to_string(&tokens)?.as_bytes())?;
     crate::terminal::note("The node reads the list of tokens when it starts: restart it.");
     Ok(Ended::Well)
 }

@@ -64,8 +64,11 @@ pub(crate) fn run(dir: &Path, command: SnapshotCommand) -> anyhow::Result<Ended>
             say(format!("Snapshot {} is no longer pinned.", kept.id.short()));
         }
         SnapshotCommand::Delete { snapshot, end_exact_answers } => {
+            keeping::may_go(&keeping::find(&shelf, &snapshot)?)?;
             let _hold = Hold::take(&home.data())?;
+            // a publication may have ended meanwhile
             let kept = keeping::find(&shelf, &snapshot)?;
+            keeping::may_go(&kept)?;
             anyhow::ensure!(
                 end_exact_answers || !audited_with(&home)?.contains(&kept.id),
                 "exact answers to queries were given on snapshot {}, and without it no further one can be audited; to delete it and \
@@ -122,6 +125,9 @@ fn line(kept: &Kept) -> String {
         let _ = write!(line, "  published {} by {}", note.published.format("%Y-%m-%d %H:%M"), note.by);
         if let Some(why) = &note.pinned {
             let _ = write!(line, ", pinned: {why}");
+        }
+        for before in &note.earlier {
+            let _ = write!(line, ", before on {} by {}", before.published.format("%Y-%m-%d %H:%M"), before.by);
         }
     }
     if kept.in_force {
