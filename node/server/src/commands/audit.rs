@@ -38,7 +38,7 @@ pub(crate) async fn run(dir: &Path, command: AuditCommand) -> anyhow::Result<End
         AuditCommand::Verify { offline, output } => verify(dir, offline, &output).await,
         AuditCommand::List { filter, most, output } => list(dir, filter, most, output.json).await,
         AuditCommand::Show { sequence, output } => show(dir, sequence, output.json).await,
-        AuditCommand::Export { out, filter } => export(dir, filter, &out).await,
+        AuditCommand::Export { out, force, filter } => export(dir, filter, &out, force).await,
         AuditCommand::Known(arguments) => released::known(dir, arguments).await,
     }
 }
@@ -273,7 +273,8 @@ async fn show(dir: &Path, sequence: u64, json: bool) -> anyhow::Result<Ended> {
 }
 
 /// `audit export`: each line is `{"entry":ENTRY,"hash":HASH}`, where HASH is that of exactly the bytes of ENTRY.
-async fn export(dir: &Path, filter: AuditFilter, out: &Path) -> anyhow::Result<Ended> {
+async fn export(dir: &Path, filter: AuditFilter, out: &Path, force: bool) -> anyhow::Result<Ended> {
+    anyhow::ensure!(force || !out.exists(), "{}: is there already and is not replaced; add --force", out.display());
     let store = Store::open(&Home::open(dir)?.database()).await?;
     let mut entries = store.entries(&wanted(filter, None)?).await?;
     let (_, findings) = store.check_chain(&[]).await?;
