@@ -1,5 +1,7 @@
 //! Which countries are behind a pooled figure, told where they are not all that answered.
 
+use std::collections::BTreeMap;
+
 use node_protocol::{
     answer::{Answer, GroupKey, HistogramAnswer, MeanAnswer, Pooled, PooledMean, SurvivalAnswer, SurvivalGroup},
     cell::Cell,
@@ -15,7 +17,7 @@ pub(crate) fn of(answers: &[Answered<'_>], pooled: &Pooled) -> Vec<String> {
     match pooled {
         Pooled::Count { cells, .. } => {
             let refused = cells.iter().filter(|one| is_refused(&one.persons));
-            refused.map(|one| no_sum(&named(&one.group), &refusing(answers, &one.group))).collect()
+            no_sums(refused.map(|one| (refusing(answers, &one.group), named(&one.group))))
         }
         Pooled::Histogram { lower_edges, .. } => other_bins(answers, lower_edges).into_iter().collect(),
         Pooled::Mean { means, .. } => {
@@ -53,8 +55,16 @@ fn refusing<'a>(answers: &[Answered<'a>], group: &GroupKey) -> Vec<&'a str> {
     names(answers, refuses)
 }
 
-fn no_sum(group: &str, refusing: &[&str]) -> String {
-    format!("No sum, {group}: the number of {} is hidden.", refusing.join(", "))
+/// The groups that have no sum, those of the same countries together.
+fn no_sums<'a>(groups: impl Iterator<Item = (Vec<&'a str>, String)>) -> Vec<String> {
+    let mut told: BTreeMap<Vec<&str>, Vec<String>> = BTreeMap::new();
+    for (countries, group) in groups {
+        told.entry(countries).or_default().push(group);
+    }
+    let sentence = |(countries, groups): (Vec<&str>, Vec<String>)| {
+        format!("No sum, since the number of {} is hidden: {}.", countries.join(", "), groups.join("; "))
+    };
+    told.into_iter().map(sentence).collect()
 }
 
 fn other_bins(answers: &[Answered<'_>], edges: &[u16]) -> Option<String> {
@@ -125,5 +135,12 @@ mod tests {
         assert_eq!(part(&["ar", "mx"], &all).as_deref(), Some("all but br"));
         assert_eq!(part(&["br"], &all).as_deref(), Some("only br"));
         assert_eq!(part(&[], &all).as_deref(), Some("no country"));
+    }
+
+    #[test]
+    fn groups_without_a_sum_are_told_together() {
+        let groups = [(vec!["ar"], "sex 1".to_owned()), (vec!["ar"], "sex 2".to_owned())];
+        let told = ["No sum, since the number of ar is hidden: sex 1; sex 2."];
+        assert_eq!(no_sums(groups.into_iter()), told);
     }
 }

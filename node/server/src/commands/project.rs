@@ -282,6 +282,8 @@ fn nodes(view: &ProjectView, own: &NodeId) -> String {
 
 #[cfg(test)]
 mod tests {
+    use node_protocol::query::Query;
+
     use super::*;
 
     const SAMPLE: &str = include_str!("../../../../config/project.toml");
@@ -294,10 +296,20 @@ mod tests {
         let again: NewProject = parse(&json).unwrap();
         assert_eq!(again.terms, sample.terms);
         let words = terms(&sample.terms, Some(5));
-        for said in ["count", "Index cancer", "endpoint: overall survival", "with noise", "fewer than"] {
+        for said in ["count", "Index cancer", "endpoint: overall survival", "exact: the true numbers", "fewer than"] {
             assert!(words.contains(said), "{said}: {words}");
         }
         assert!(parse::<NewProject>(&SAMPLE.replace("title =", "titel =")).is_err());
+    }
+
+    #[test]
+    fn the_sample_query_is_one_of_the_sample_project() {
+        let query = Query::parse(include_bytes!("../../../../config/query.json")).unwrap();
+        let sample: NewProject = parse(SAMPLE).unwrap();
+        assert_eq!(query.project.as_deref(), Some(sample.project.as_str()));
+        assert!(sample.terms.tables.contains(&query.table));
+        assert!(sample.terms.statistics.contains(query.statistic.name()));
+        assert!(query.fields().iter().all(|field| sample.terms.fields.contains(*field)), "{:?}", query.fields());
     }
 
     fn arguments() -> ApproveArgs {

@@ -94,13 +94,18 @@ impl Marks {
                 self.seen.insert(mark);
                 format!("~{low}–{high}")
             }
-            Cell::Banded { low, high } if *low > 0 => {
+            Cell::Banded { low, high } if !self.has_band((*low, *high)) => {
                 let mark = self.band(Mark::BandOfSum, (*low, *high));
                 self.seen.insert(mark);
                 format!("{low}–{high}")
             }
             _ => self.cell(one, false),
         }
+    }
+
+    /// Whether a country shows that very band.
+    fn has_band(&self, band: (u64, u64)) -> bool {
+        self.bands.get(&Mark::Banded).is_some_and(|bands| bands.contains(&band))
     }
 
     fn band(&mut self, mark: Mark, band: (u64, u64)) -> Mark {

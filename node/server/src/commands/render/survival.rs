@@ -53,7 +53,7 @@ impl Sheet {
             }
         }
         self.curve_table(query, &shown, &rows, true);
-        self.left_out(&left_out);
+        self.left_out(&left_out, None);
     }
 
     pub(super) fn pooled_curves(&mut self, query: &Query, groups: &[SurvivalGroup], answers: &[(&str, &Answer)]) {
@@ -69,22 +69,25 @@ impl Sheet {
             rows.push([vec![self.group(query, &group.group), persons], cuts].concat());
         }
         self.curve_table(query, &shown, &rows, false);
-        self.left_out(&left_out);
+        self.left_out(&left_out, Some(answers));
     }
 
     /// One row for all groups of a country that shows none.
     fn no_group(&mut self, node: String, groups: &[&SurvivalGroup], shown: &[u16]) -> Vec<String> {
-        let persons = self.marks_of(groups);
+        let persons = self.marks_of(groups, None);
         let mut row = vec![node, "every group".to_owned(), persons];
         row.extend(shown.iter().map(|_| self.marks.not_shown()));
         row
     }
 
-    /// The different marks of the persons of some groups.
-    fn marks_of(&mut self, groups: &[&SurvivalGroup]) -> String {
+    /// The different marks of the persons of some groups; `behind` are the answers that pooled ones are the sums of.
+    fn marks_of(&mut self, groups: &[&SurvivalGroup], behind: Option<&[(&str, &Answer)]>) -> String {
         let mut marks: Vec<String> = Vec::new();
         for group in groups {
-            let mark = self.marks.cell(&group.persons, false);
+            let mark = match behind {
+                Some(answers) => self.marks.sum(&group.persons, noisy_persons(answers, &group.group)),
+                None => self.marks.cell(&group.persons, false),
+            };
             if !marks.contains(&mark) {
                 marks.push(mark);
             }
@@ -93,13 +96,13 @@ impl Sheet {
     }
 
     /// Says how many groups have no row, and how their numbers are hidden.
-    fn left_out(&mut self, groups: &[&SurvivalGroup]) {
+    fn left_out(&mut self, groups: &[&SurvivalGroup], behind: Option<&[(&str, &Answer)]>) {
         let keys: BTreeSet<&GroupKey> = groups.iter().map(|group| &group.group).collect();
         if keys.is_empty() {
             return;
         }
         let (s, are) = if keys.len() == 1 { ("", "is") } else { ("s", "are") };
-        let marks = self.marks_of(groups);
+        let marks = self.marks_of(groups, behind);
         self.line(&format!("({} group{s} that no country may show {are} left out: {marks})", keys.len()));
     }
 
