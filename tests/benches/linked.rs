@@ -11,7 +11,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use node_disclosure::linked::{
     CellInfo, Least, Linked, Pattern, Protects, Work,
     audit::{Verdict, audit, audit_all},
-    suppress::{CellRequest, Wanted, protect},
+    suppress::{CellRequest, Told, Wanted, protect},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::index::sample};
 
@@ -118,6 +118,7 @@ fn suppression(criterion: &mut Criterion) {
         let (linked, tables) = tables(units, (24, 60), 10_000, ratio, |tables, _| tables == 45);
         let request = |(value, table): (u64, &u32)| CellRequest {
             state: if value < LEAST.persons { Wanted::MustHide } else { Wanted::MayShow { cost: value } },
+            told: Told::Size,
             table: *table,
             bundle: None,
         };
@@ -125,13 +126,12 @@ fn suppression(criterion: &mut Criterion) {
         let begun = Instant::now();
         let protected = protect(&linked, &requests, LEAST, &Work::default()).unwrap();
         println!(
-            "{units} units, {} cells, {} patterns: {} primary, {} complementary, {} shown, {:.1} % of cost lost, {} rounds, {} not proved, in {:?}",
+            "{units} units, {} cells, {} patterns: {} primary, {} complementary, {} shown, {} rounds, {} not proved, in {:?}",
             tables.len(),
             linked.pattern_count(),
             protected.primary,
             protected.complementary,
             protected.shown,
-            100.0 * protected.utility_lost,
             protected.rounds,
             protected.narrow.len(),
             begun.elapsed()

@@ -82,6 +82,13 @@ async fn ask_as(federation: &Federation, who: &str, query: &str) -> Result<Answe
     node.answer.ok_or_else(|| node.problem.unwrap())
 }
 
+/// Why `ar` answers nothing under the project of a query.
+async fn why_not(federation: &Federation, query: &str) -> String {
+    let problem = ask_as(federation, "Ana", query).await.unwrap_err();
+    assert_eq!(problem.kind, ProblemKind::ProjectNotApproved);
+    problem.detail
+}
+
 async fn refusal(federation: &Federation, query: &str) -> ProblemKind {
     ask_as(federation, "Ana", query).await.unwrap_err().kind
 }
@@ -93,7 +100,7 @@ async fn a_project_goes_from_proposal_to_grant_to_withdrawal_and_each_step_takes
     let id = proposed.project.clone();
     let count = by_stage("mx-2026-001", r#"{"kind":"count"}"#);
     assert_eq!(propose(&federation, &proposed).await, ProjectState::Pending);
-    assert_eq!(refusal(&federation, &count).await, ProblemKind::ProjectNotApproved);
+    assert!(why_not(&federation, &count).await.contains("not decided yet"));
 
     let ar = &federation.node("ar").responder;
     let researcher = Steward { name: "Leo", role: Role::Researcher };
@@ -114,11 +121,9 @@ async fn a_project_goes_from_proposal_to_grant_to_withdrawal_and_each_step_takes
     assert!(matches!(answer.release(), Release::Perturbed { .. }));
     let survival = by_stage("mx-2026-001", r#"{"kind":"survival","endpoint":"event_free","cuts_months":[60]}"#);
     assert_eq!(refusal(&federation, &survival).await, ProblemKind::NotPermitted);
-    // only its proposer asks under it
-    assert_eq!(
-        refusal(&federation, &count.replace("mx-2026-001", "mx-2026-002")).await,
-        ProblemKind::ProjectNotApproved
-    );
+    // only its proposer asks under it; of a project that there is not nothing is told
+    let unknown = why_not(&federation, &count.replace("mx-2026-001", "mx-2026-002")).await;
+    assert_eq!(unknown, "ask the node's steward to approve it");
 
     // the proposer remembers what was said, without asking again
     let heard = federation.node("mx").requester.heard_of_project(&proposed).await.unwrap();
@@ -126,7 +131,8 @@ async fn a_project_goes_from_proposal_to_grant_to_withdrawal_and_each_step_takes
 
     // a decision is undone, and made anew
     ar.reopen_project(STEWARD, &id, "looking again".into()).await.unwrap();
-    assert_eq!(refusal(&federation, &count.replace("stage", "sex")).await, ProblemKind::ProjectNotApproved);
+    assert_eq!(state(&federation, &id).await, (ProjectState::Pending, Some("looking again".into())));
+    assert!(why_not(&federation, &count.replace("stage", "sex")).await.contains("looking again"));
     ar.approve_project(STEWARD, &id, None, None).await.unwrap();
     assert_eq!(state(&federation, &id).await.0, ProjectState::Approved);
     assert!(ask_as(&federation, "Ana", &count.replace("stage", "sex")).await.is_ok());
@@ -137,9 +143,9 @@ async fn a_project_goes_from_proposal_to_grant_to_withdrawal_and_each_step_takes
 
     // the proposer takes it back; later it could have expired
     federation.node("mx").requester.take_back(&id, "Ana", "done").await.unwrap();
-    assert_eq!(state(&federation, &id).await.0, ProjectState::Withdrawn);
+    assert_eq!(state(&federation, &id).await, (ProjectState::Withdrawn, Some("done".into())));
     let again = count.replace("\"by\":[\"stage\"]", "\"by\":[\"stage\",\"sex\"]");
-    assert_eq!(refusal(&federation, &again).await, ProblemKind::ProjectNotApproved);
+    assert!(why_not(&federation, &again).await.contains("took it back"));
 
     // every step is in the audit, and who took it
     let entries =
@@ -168,7 +174,28 @@ async fn a_grant_expires_by_itself_and_a_node_that_was_away_hears_of_a_project_l
     federation.clock.advance(TimeDelta::days(101));
     assert_eq!(state(&federation, &id).await.0, ProjectState::Expired);
     let count = by_stage("mx-2026-001", r#"{"kind":"count"}"#);
-    assert_eq!(refusal(&federation, &count).await, ProblemKind::ProjectNotApproved);
+    assert!(why_not(&federation, &count).await.contains("last day"));
+    federation.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_asks_the_nodes_of_its_project_and_others_learn_nothing_of_it() {
+    let federation = two(POLICY).await;
+    granted(&federation, "mx-2026-001", Lane::Perturbed).await;
+    let count = by_stage("mx-2026-001", r#"{"kind":"count"}"#);
+    let query = Query::parse(count.as_bytes()).unwrap();
+    let asker = || Asker { subject: "Ana".into(), role: "researcher".into() };
+    let mx = &federation.node("mx").requester;
+    let study = mx.begin(asker(), query.clone(), &[], TimeDelta::hours(1)).await.unwrap();
+    let asked: Vec<String> = mx.study(&study).await.unwrap().nodes.iter().map(|node| node.node.to_string()).collect();
+    assert_eq!(asked, ["ar"], "the project asks ar alone");
+    // ar asks itself under the project of mx, which it has granted: it is not its own
+    let ar = &federation.node("ar").requester;
+    let study = ar.begin(asker(), query, &["ar".parse().unwrap()], TimeDelta::hours(1)).await.unwrap();
+    ar.round(&study).await.unwrap();
+    let refused = ar.study(&study).await.unwrap().nodes.remove(0).problem.unwrap();
+    assert_eq!(refused.kind, ProblemKind::ProjectNotApproved);
+    assert_eq!(refused.detail, "ask the node's steward to approve it");
     federation.stop().await;
 }
 

@@ -33,7 +33,11 @@ fn the_rehearsal_prints_its_contract_and_nothing_else() {
     assert_eq!(study["pooled"]["log_rank"]["df"], 3);
     let truth = json(&wilms().join("truth.json")).unwrap();
     for group in study["pooled"]["groups"].as_array().unwrap() {
-        let stage = group["group"]["stage"].as_str().unwrap();
+        let Some(stage) =
+            group["group"]["stage"].as_str().filter(|_| group["cuts"].as_array().is_some_and(|cuts| !cuts.is_empty()))
+        else {
+            continue; // nobody is in it
+        };
         let rows = truth["pooled"]["km"]["by_stage"][stage]["at"].as_array().unwrap();
         for cut in group["cuts"].as_array().unwrap() {
             let years = cut["month"].as_f64().unwrap() / 12.0;

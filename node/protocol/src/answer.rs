@@ -318,7 +318,7 @@ pub enum Pooled {
     Mean {
         /// Countries that answered.
         countries: u32,
-        /// One entry per group and field that any country shows.
+        /// One entry per group and field.
         means: Vec<PooledMean>,
     },
     /// Pooled grouped curves.
@@ -327,7 +327,7 @@ pub enum Pooled {
         estimator: Estimator,
         /// Countries with a curve in at least one group.
         countries: u32,
-        /// One entry per group that any country shows.
+        /// One entry per group; one of which no country shows a curve has none either.
         groups: Vec<SurvivalGroup>,
         /// Test between the groups; none for fewer than two.
         log_rank: Option<LogRank>,
@@ -351,14 +351,17 @@ pub struct PooledMean {
     pub field: String,
     /// Countries behind it.
     pub countries: u32,
-    /// Rows with a value, of those countries.
+    /// Rows with a value, of those countries; of all where there are none.
     pub rows: Cell,
-    /// Sum over the rows.
-    pub sum: u64,
-    /// Mean, in the field's unit.
-    pub mean: f64,
+    /// Sum over the rows; absent where no country shows one.
+    pub sum: Option<u64>,
+    /// Mean, in the field's unit; absent where the sum is.
+    pub mean: Option<f64>,
     /// Standard deviation between rows; absent where a country's sum of squares is.
     pub standard_deviation: Option<f64>,
+    /// Why there is no sum although the number of rows is shown.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub withheld: Option<Withheld>,
 }
 
 /// Persons of one group over all countries.

@@ -188,6 +188,23 @@ pub struct Withdrawal {
     pub proposer: NodeId,
     /// When.
     pub withdrawn: DateTime<Utc>,
+    /// Why, in the words of who took it back.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+impl Withdrawal {
+    /// Checks the reason's length.
+    ///
+    /// # Errors
+    /// A [`Problem`] that names the field.
+    pub fn check(&self) -> Result<(), Problem> {
+        let bad = |text: &String| text.chars().count() > MAX_TEXT || text.chars().any(char::is_control);
+        if self.reason.as_ref().is_some_and(bad) {
+            return Err(ProblemKind::ProjectInvalid.at("reason", "at most 2000 characters in one line"));
+        }
+        Ok(())
+    }
 }
 
 impl Outgoing for Withdrawal {}
@@ -236,7 +253,7 @@ pub struct ProjectStatus {
     pub state: ProjectState,
     /// What is granted, where anything is.
     pub terms: Option<Terms>,
-    /// The steward's reason.
+    /// The reason of the last decision, also of one that took an earlier one back.
     pub reason: Option<String>,
     /// When it was decided.
     pub decided: Option<DateTime<Utc>>,

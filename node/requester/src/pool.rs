@@ -1,5 +1,6 @@
 //! Pools the answers of a study, and says what a reader must know about them.
 
+mod behind;
 mod counts;
 mod means;
 mod notes;
@@ -68,25 +69,30 @@ fn pool_survival(countries: &[&[SurvivalGroup]], cuts: &[u16]) -> Pooled {
         countries.iter().map(|groups| groups.iter().map(|group| (&group.group, group.missing)).collect()).collect();
     let (persons, missing) = (counts::sums(&persons), counts::sums(&missing));
 
-    let mut curves: BTreeMap<&GroupKey, Vec<&SurvivalGroup>> = BTreeMap::new();
-    for group in countries.iter().flat_map(|groups| groups.iter()).filter(|group| !intervals(group).is_empty()) {
-        curves.entry(&group.group).or_default().push(group);
+    let mut parts: BTreeMap<&GroupKey, Vec<&SurvivalGroup>> = BTreeMap::new();
+    for group in countries.iter().flat_map(|groups| groups.iter()) {
+        parts.entry(&group.group).or_default().push(group);
     }
-    let with_curve = countries.iter().filter(|groups| groups.iter().any(|group| !intervals(group).is_empty())).count();
+    let with_curve = countries.iter().filter(|groups| groups.iter().any(has_curve)).count();
     let (mut groups, mut pooled_tables) = (Vec::new(), Vec::<Vec<PooledMonth>>::new());
-    for (key, countries) in &curves {
-        let pooled = survival::pool(&countries.iter().map(|group| intervals(group)).collect::<Vec<_>>());
-        let curve = survival::pooled_curve(&pooled);
+    for (key, parts) in &parts {
+        let curves: Vec<&SurvivalGroup> = parts.iter().filter(|group| has_curve(group)).copied().collect();
+        let pooled = survival::pool(&curves.iter().map(|group| intervals(group)).collect::<Vec<_>>());
+        let cuts_here = if curves.is_empty() {
+            hidden_cuts(cuts, parts)
+        } else {
+            pooled_cuts(cuts, &curves, &survival::pooled_curve(&pooled))
+        };
         groups.push(SurvivalGroup {
             group: (*key).clone(),
-            persons: persons.get(key).map_or(Cell::Refused { reason: Withheld::Merged }, |total| total.cell()),
-            missing: missing.get(key).map_or(Cell::Refused { reason: Withheld::Merged }, |total| total.cell()),
-            cuts: pooled_cuts(cuts, countries, &curve),
+            persons: persons[key],
+            missing: missing[key],
+            cuts: cuts_here,
             boundaries: Boundaries::default(),
             as_of: None,
         });
         // rows whose value is missing are no group to compare
-        if key.values().any(Option::is_none) {
+        if curves.is_empty() || key.values().any(Option::is_none) {
             continue;
         }
         pooled_tables.push(pooled.into_iter().take_while(|month| Some(&month.month) <= cuts.last()).collect());
@@ -103,6 +109,28 @@ fn pool_survival(countries: &[&[SurvivalGroup]], cuts: &[u16]) -> Pooled {
         groups,
         log_rank,
     }
+}
+
+/// Whether a country shows a curve of a group, from a table that adds up.
+fn has_curve(group: &SurvivalGroup) -> bool {
+    !intervals(group).is_empty()
+}
+
+/// Whether a country's curve is in the pooled one at a month.
+fn reaches(group: &SurvivalGroup, month: u16) -> bool {
+    has_curve(group) && group.boundaries.months.last().is_some_and(|last| *last >= month)
+}
+
+/// The cuts of a group of which no country shows a curve, with the reason of the first that gives one.
+fn hidden_cuts(cuts: &[u16], countries: &[&SurvivalGroup]) -> Vec<Cut> {
+    let reason = |month| {
+        let cuts = countries.iter().flat_map(|group| &group.cuts).filter(|cut| cut.month == month);
+        cuts.map(|cut| cut.events).find_map(|cell| match cell {
+            Cell::Refused { reason } => Some(reason),
+            _ => None,
+        })
+    };
+    cuts.iter().filter_map(|&month| Some(Cut::hidden(month, reason(month)?))).collect()
 }
 
 /// The life table of a country from its boundaries; empty where it does not add up: a peer may lie about its data, but not
@@ -142,8 +170,8 @@ fn pooled_cuts(cuts: &[u16], countries: &[&SurvivalGroup], curve: &[Point]) -> V
     cuts.iter()
         .map(|&month| {
             let point = curve.get(usize::from(month).saturating_sub(1));
-            let covers = |group: &&&SurvivalGroup| group.boundaries.months.last().is_some_and(|last| *last >= month);
-            let covering: Vec<&SurvivalGroup> = countries.iter().filter(covers).copied().collect();
+            let covering: Vec<&SurvivalGroup> =
+                countries.iter().filter(|group| reaches(group, month)).copied().collect();
             let shows = |group: &SurvivalGroup, month: u16| group.boundaries.months.contains(&month);
             let all_show = point.is_some() && covering.iter().all(|group| shows(group, month));
             let aligned = all_show && covering.iter().all(|group| since == 0 || shows(group, since));
@@ -264,7 +292,7 @@ mod tests {
         let Some(Pooled::Count { countries, cells }) = pooled else { panic!("{pooled:?}") };
         assert_eq!((countries, cells[0].persons), (2, Cell::Banded { low: 7, high: 11 }));
         let codes: Vec<&str> = notes.iter().map(|note| note.code.as_str()).collect();
-        assert_eq!(codes, ["partial", "unreachable", "banded"]);
+        assert_eq!(codes, ["partial", "unreachable", "banded", "pooled_band"]);
     }
 
     #[test]
@@ -277,6 +305,38 @@ mod tests {
         );
         let cut = pooled_cut(&[node("mx", Some(shown)), node("ar", Some(withheld))]);
         assert_eq!((cut.at_risk, cut.events), (Cell::Refused { reason: Withheld::OneDay }, Cell::Exact { n: 10 }));
+    }
+
+    #[test]
+    fn the_countries_behind_a_pooled_cut_are_told_where_they_are_not_all() {
+        let good = survival(50, boundaries(), Cell::Exact { n: 40 });
+        let none = survival(50, Boundaries::default(), Cell::Exact { n: 40 });
+        let nodes = [node("mx", Some(good.clone())), node("ar", Some(good)), node("uy", Some(none))];
+        let statistic = Statistic::Survival { endpoint: "overall".into(), cuts_months: vec![12, 48] };
+        let (_, notes) = pool(&query(statistic), &nodes);
+        let told: Vec<&str> =
+            notes.iter().filter(|note| note.code == "countries").map(|note| note.text.as_str()).collect();
+        assert_eq!(told, ["Curve, all: at 12, 48 months all but uy."]);
+    }
+
+    #[test]
+    fn a_sum_is_refused_for_the_reason_of_the_country_that_refuses() {
+        let reason = Withheld::Complementary;
+        let curve = survival(50, boundaries(), Cell::Exact { n: 40 });
+        let Answer::Survival(mut hidden) = curve.clone() else { unreachable!("a curve") };
+        (hidden.groups[0].persons, hidden.groups[0].cuts) = (Cell::Refused { reason }, vec![Cut::hidden(48, reason)]);
+        hidden.groups[0].boundaries = Boundaries::default();
+        let hidden = Answer::Survival(hidden);
+        let statistic = Statistic::Survival { endpoint: "overall".into(), cuts_months: vec![48] };
+        let groups = |nodes: &[NodeState]| match pool(&query(statistic.clone()), nodes).0 {
+            Some(Pooled::Survival { groups, .. }) => groups,
+            other => panic!("{other:?}"),
+        };
+        let both = groups(&[node("mx", Some(curve)), node("ar", Some(hidden.clone()))]);
+        assert_eq!(both[0].persons, Cell::Refused { reason });
+        assert!(both[0].cuts[0].survival.is_some(), "the curve is that of the other country");
+        let alone = groups(&[node("ar", Some(hidden))]);
+        assert_eq!(alone[0].cuts, [Cut::hidden(48, reason)], "a group without a curve is in the table and says why");
     }
 
     #[test]

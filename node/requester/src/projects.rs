@@ -7,7 +7,7 @@ use node_protocol::{
     problem::{Problem, ProblemKind},
     project::{Project, ProjectId, ProjectState, ProjectStatus, Withdrawal},
 };
-use node_store::projects::Received;
+use node_store::projects::{Received, StoredProject};
 use node_trust::signed::{Kind, sign, verify_statement};
 
 use crate::{
@@ -69,7 +69,7 @@ impl Requester {
         for node in stored.project.countries.iter().filter(|node| **node != self.node) {
             let before = known.iter().find(|seen| seen.node == *node).map(|seen| seen.signed.as_str());
             let outcome = match (withdrawn, before) {
-                (true, _) => self.post(node, "/v1/projects/withdrawals", self.signed_withdrawal(id)?).await,
+                (true, _) => self.post(node, "/v1/projects/withdrawals", self.signed_withdrawal(&stored)?).await,
                 (false, None) => self.post(node, "/v1/projects", stored.signed.clone()).await,
                 (false, Some(_)) => self.get(node, &format!("/v1/projects/{id}")).await,
             };
@@ -127,8 +127,13 @@ impl Requester {
         }
     }
 
-    fn signed_withdrawal(&self, id: &ProjectId) -> Result<String, Problem> {
-        let withdrawal = Withdrawal { project: id.clone(), proposer: self.node.clone(), withdrawn: self.clock.now() };
+    fn signed_withdrawal(&self, stored: &StoredProject) -> Result<String, Problem> {
+        let withdrawal = Withdrawal {
+            project: stored.project.project.clone(),
+            proposer: self.node.clone(),
+            withdrawn: stored.decided.unwrap_or_else(|| self.clock.now()),
+            reason: stored.reason.clone(),
+        };
         Ok(sign(&withdrawal, Kind::Withdrawal, &self.node, &self.key).map_err(|_| unsigned())?.into_string())
     }
 

@@ -1,6 +1,7 @@
 //! Studies: one query to many nodes at once, again until the deadline, across restarts.
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -103,24 +104,38 @@ impl Requester {
         nodes: &[NodeId],
         lasting: TimeDelta,
     ) -> Result<StudyId, StudyError> {
-        let nodes = self.chosen(nodes)?;
+        let nodes = self.chosen(&query, nodes).await?;
         let study = self.new_study(asker, query, lasting)?;
         self.store.begin_study(&study, &nodes).await?;
         Ok(study.study)
     }
 
-    /// The nodes to ask: all active ones where none is named.
-    fn chosen(&self, nodes: &[NodeId]) -> Result<Vec<NodeId>, Problem> {
-        let roster = self.peers.tls().roster.load();
+    /// The nodes to ask: where none is named those that the project asks, and outside of one all active ones.
+    async fn chosen(&self, query: &Query, named: &[NodeId]) -> Result<Vec<NodeId>, StudyError> {
+        let asked = self.asked_by_project(query).await?;
+        let roster = self.peers.tls().roster.load_full();
         let active: Vec<NodeId> = roster.active().map(|member| member.node.clone()).collect();
-        if let Some(stranger) = nodes.iter().find(|node| !active.contains(node)) {
+        if let Some(stranger) = named.iter().find(|node| !active.contains(node)) {
             let known = active.iter().map(NodeId::as_str).collect::<Vec<_>>().join(", ");
-            return Err(ProblemKind::BodyInvalid.at("nodes", format!("`{stranger}` is no active member: {known}")));
+            let detail = format!("`{stranger}` is no active member: {known}");
+            return Err(ProblemKind::BodyInvalid.at("nodes", detail).into());
         }
-        let mut nodes = if nodes.is_empty() { active } else { nodes.to_vec() };
+        let mut nodes = match (named, asked) {
+            ([], Some(asked)) => active.into_iter().filter(|node| asked.contains(node)).collect(),
+            ([], None) => active,
+            (named, _) => named.to_vec(),
+        };
         nodes.sort_unstable();
         nodes.dedup();
         Ok(nodes)
+    }
+
+    /// The nodes that the project of a query asks, where this node proposed it.
+    async fn asked_by_project(&self, query: &Query) -> Result<Option<BTreeSet<NodeId>>, StudyError> {
+        let Some(id) = query.project.as_ref().and_then(|name| name.parse().ok()) else { return Ok(None) };
+        let stored = self.store.stored_project(&id).await?;
+        let own = stored.filter(|stored| stored.project.proposer == self.node);
+        Ok(own.map(|stored| stored.project.countries))
     }
 
     fn new_study(&self, asker: Asker, query: Query, lasting: TimeDelta) -> Result<StoredStudy, StudyError> {
@@ -267,7 +282,7 @@ impl Requester {
         query: Query,
         nodes: &[NodeId],
     ) -> Result<Vec<(NodeId, Result<Estimate, Problem>)>, StudyError> {
-        let nodes = self.chosen(nodes)?;
+        let nodes = self.chosen(&query, nodes).await?;
         let study = Arc::new(self.new_study(asker, query, TimeDelta::zero())?);
         let mut tasks = JoinSet::new();
         for node in nodes {

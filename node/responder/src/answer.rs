@@ -173,7 +173,7 @@ impl Responder {
         let outcome = match self.decide(&caller, &request.query, &published, now).await {
             Ok(Decided::Indicator(released)) => Ok(Outcome::indicator(released)),
             Ok(Decided::AdHoc(permitted)) => return self.answer_ad_hoc(&caller, &permitted, &published, now).await,
-            Err(problem) => Err(problem),
+            Err(problem) => Err(self.told(peer, &request.query, problem).await),
         };
         self.hand_or_refuse(&caller, &request.query, &published, outcome, now).await
     }

@@ -32,10 +32,8 @@ use node_store::budgets::BudgetCharge;
 use crate::{
     answer::{Fault, Outcome, Published, Responder, Turn, question_hash},
     exact::refused,
+    quota::QUARTER_DAYS,
 };
-
-/// Over how many days different questions are counted.
-const QUARTER_DAYS: i64 = 92;
 
 impl Responder {
     /// The released answer, with what it costs and what it was audited with.
@@ -112,7 +110,7 @@ impl Responder {
     async fn perturbed(
         &self,
         permitted: &Permitted<Query>,
-        published: &Published,
+        published: &Arc<Published>,
     ) -> Result<Released<Answer>, Problem> {
         let (snapshot, question) = (published.snapshot.id, question_hash(permitted.query())?);
         let store = &self.store;

@@ -82,7 +82,7 @@ impl Responder {
     /// For other roles, for one's own proposal, and where it was decided before.
     pub async fn decline_project(&self, by: Steward<'_>, id: &ProjectId, reason: String) -> Result<(), Problem> {
         self.to_decide(by, id).await?;
-        let decision = Decision { state: ProjectState::Declined, terms: None, reason: needed(reason)? };
+        let decision = Decision { state: ProjectState::Declined, terms: None, reason: Some(needed(reason)?) };
         self.note_decision(by, id, decision).await
     }
 
@@ -92,7 +92,7 @@ impl Responder {
     /// For other roles, and where nothing was decided.
     pub async fn reopen_project(&self, by: Steward<'_>, id: &ProjectId, reason: String) -> Result<(), Problem> {
         self.to_decide(by, id).await?;
-        let reason = needed(reason)?.unwrap_or_default();
+        let reason = needed(reason)?;
         let done = self.store.reopen_project(id, by.name, &reason, self.clock.now()).await.map_err(Fault::from)?;
         taken_back(&done)
     }
@@ -103,7 +103,7 @@ impl Responder {
     /// For other roles, and where there is no such project.
     pub async fn close_project(&self, by: Steward<'_>, id: &ProjectId, reason: String) -> Result<(), Problem> {
         by.role.demand(Action::DecideProject)?;
-        let reason = needed(reason)?.unwrap_or_default();
+        let reason = needed(reason)?;
         let now = self.clock.now();
         let done = self.store.withdraw_project(id, by.name, Some(&reason), now).await.map_err(Fault::from)?;
         taken_back(&done)
@@ -161,7 +161,7 @@ impl Responder {
                 "the project it was asked under is no longer granted here; refuse it, or grant the project anew";
             return Err(ProblemKind::ProjectNotApproved.because(detail));
         }
-        let reason = if release { checked(Some(reason))? } else { needed(reason)? };
+        let reason = if release { checked(Some(reason))? } else { Some(needed(reason)?) };
         let done = self
             .store
             .review(peer, study, release, by.name, &reason.unwrap_or_default(), self.clock.now())
@@ -187,7 +187,7 @@ impl Responder {
         if self.published.load().as_ref().map(|published| published.snapshot.id) != Some(held.snapshot) {
             return Err(ask_anew("another snapshot is in force since"));
         }
-        let reason = needed(reason)?.unwrap_or_default();
+        let reason = needed(reason)?;
         let done =
             self.store.undo_review(peer, study, by.name, &reason, self.clock.now()).await.map_err(Fault::from)?;
         undone(&done)
@@ -279,8 +279,11 @@ fn checked(reason: Option<String>) -> Result<Option<String>, Problem> {
     Ok(reason)
 }
 
-fn needed(reason: String) -> Result<Option<String>, Problem> {
-    checked(Some(reason))?
-        .map(Some)
-        .ok_or_else(|| ProblemKind::BodyInvalid.at("reason", "a reason is needed; the other side reads it"))
+/// The reason of a decision that cannot do without one.
+///
+/// # Errors
+/// Where it is empty, too long or of more than one line.
+pub fn needed(reason: String) -> Result<String, Problem> {
+    let empty = || ProblemKind::BodyInvalid.at("reason", "a reason is needed; the other side reads it");
+    checked(Some(reason))?.ok_or_else(empty)
 }

@@ -245,7 +245,7 @@ pub struct QueryArgs {
 /// Whom to ask, and where the answers go.
 #[derive(Debug, Args)]
 pub struct Asking {
-    /// Nodes to ask, separated by commas; default: all active ones
+    /// Nodes to ask, separated by commas; default: those that the query's project asks, or all active ones
     #[arg(long, value_delimiter = ',')]
     pub nodes: Vec<NodeId>,
     /// How long to wait for answers, seconds; the node goes on asking after that
@@ -333,6 +333,9 @@ pub enum AuditCommand {
         /// File to write, one entry per line
         #[arg(long)]
         out: PathBuf,
+        /// Replace the file where there is one
+        #[arg(long)]
+        force: bool,
         #[command(flatten)]
         #[expect(missing_docs, reason = "clap would show a comment here as help")]
         filter: AuditFilter,

@@ -24,7 +24,12 @@ use node_ingest::{
 };
 use node_policy::role::Role;
 use node_protocol::envelope::CatalogueEntry;
-use node_snapshot::{durable, keeping, manifest::Manifest, shelf};
+use node_snapshot::{
+    durable,
+    keeping::{self, Note},
+    manifest::Manifest,
+    shelf,
+};
 use node_store::{Store, ledger::ExactRelease};
 use node_trust::{
     membership::{Member, MemberStatus, MembershipFile},
@@ -133,6 +138,33 @@ pub fn create(dir: &Path, new: &NewNode, policy: &str) -> anyhow::Result<Member>
     durable::replace(&dir.join("member.json"), format!("{:#}\n", serde_json::to_value(&member)?).as_bytes())?;
     durable::replace(&path, text.as_bytes())?; // last: a folder with node.toml is a whole node
     Ok(member)
+}
+
+/// Gives a person of the institute an access token, which a node knows from its next start on.
+///
+/// # Errors
+/// Where the person has one already, or a file cannot be read or written.
+pub fn add_person(home: &Home, name: &str, role: Role) -> anyhow::Result<String> {
+    let list = home.tokens();
+    let mut tokens: AccessTokens = toml::from_str(&fs::read_to_string(&list)?)?;
+    let name = free_name(name, &tokens).with_context(|| list.display().to_string())?;
+    let token = fresh_token()?;
+    tokens.token.push(AccessToken { name, role, sha256: Digest::of(token.as_bytes()) });
+    durable::replace(&list, toml::to_string(&tokens)?.as_bytes())?;
+    Ok(token)
+}
+
+/// The name without spaces around it, where nobody has it: who decides must not be taken for who asked.
+fn free_name(wanted: &str, tokens: &AccessTokens) -> anyhow::Result<String> {
+    let name = wanted.split_whitespace().collect::<Vec<_>>().join(" ");
+    if name.is_empty() || name.chars().any(char::is_control) {
+        bail!("--name: a name is needed, which the audit shows");
+    }
+    let lower = name.to_lowercase();
+    if let Some(known) = tokens.token.iter().find(|known| known.name.trim().to_lowercase() == lower) {
+        bail!("{} has a token already; remove that entry first, or give the other person another name", known.name);
+    }
+    Ok(name)
 }
 
 fn country_of(node: &NodeId) -> anyhow::Result<Country> {
@@ -257,6 +289,8 @@ pub struct Publication {
     pub report: Report,
     /// The snapshot that was in force before, with its manifest, where there was one that can be read.
     pub former: Option<(Digest, Manifest)>,
+    /// What was noted of the same content, where it was published before.
+    pub same_before: Option<Note>,
 }
 
 /// Whether a publication is put in force.
@@ -286,17 +320,19 @@ pub fn publish_or_look(home: &Home, by: &str, now: DateTime<Utc>, what: Publish)
     let dictionary = &ground.dictionary;
     let shelf = home.snapshots();
     // a manifest of an earlier form is no hindrance: it is only compared with
-    let former = shelf::current(&shelf)?.and_then(|id| Some((id, shelf::manifest(&shelf, id).ok()?)));
+    let in_force = shelf::current(&shelf)?;
+    let former = in_force.and_then(|id| Some((id, shelf::manifest(&shelf, id).ok()?)));
     let derived = derivation::derive(&home.data(), &ground.means())?;
     let prepared = shelf::prepare(&shelf, dictionary, derived.provenance, &derived.tables)?;
     let shelved = Shelf::of(home, &Arc::new(Dictionary::built_in()?), exact_answers(home)?);
     let made = shelved.make(&Arc::new(prepared.load(dictionary)?))?;
     let (id, manifest) = (prepared.id, prepared.manifest.clone());
+    let mut same_before = None;
     if what == Publish::InForce {
         prepared.enforce(&shelf, dictionary, &serde_json::to_vec(&made)?)?;
-        keeping::note_published(&shelf, id, now, by)?;
+        same_before = keeping::note_published(&shelf, id, now, by, in_force == Some(id))?;
     }
-    Ok(Publication { id, manifest, catalogue: made.entries, report: made.report, former })
+    Ok(Publication { id, manifest, catalogue: made.entries, report: made.report, former, same_before })
 }
 
 /// The exact answers that the node's ledger knows. Publishing is no asynchronous work, so a thread of its own reads them.
@@ -315,4 +351,24 @@ pub(crate) fn exact_answers(home: &Home) -> anyhow::Result<Vec<ExactRelease>> {
         })
     };
     std::thread::spawn(read).join().map_err(|_| anyhow::anyhow!("the ledger could not be read"))?
+}
+
+#[cfg(test)]
+mod tests {
+    use node_policy::role::Role;
+
+    use super::*;
+
+    #[test]
+    fn names_are_trimmed_and_nobody_has_anothers() {
+        let eva = AccessToken { name: "Eva Ruiz".to_owned(), role: Role::Steward, sha256: Digest::of(b"token") };
+        let tokens = AccessTokens { token: vec![eva] };
+        assert_eq!(free_name("  Ana  María ", &tokens).unwrap(), "Ana María");
+        for taken in ["Eva Ruiz", "EVA RUIZ", " eva  ruiz "] {
+            assert!(free_name(taken, &tokens).unwrap_err().to_string().starts_with("Eva Ruiz has a token"), "{taken}");
+        }
+        for none in ["", "  ", "A\u{7}na"] {
+            assert!(free_name(none, &tokens).is_err(), "{none:?}");
+        }
+    }
 }

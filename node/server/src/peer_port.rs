@@ -107,7 +107,11 @@ async fn estimates(
     responder: Data<Arc<Responder>>,
 ) -> Result<HttpResponse, Refusal> {
     let (token, question) = asked(&request, body)?;
-    Ok(HttpResponse::Ok().json(responder.estimate(&peer.0, token, question).await?))
+    let query = question.query.clone();
+    match responder.estimate(&peer.0, token, question).await {
+        Ok(estimate) => Ok(HttpResponse::Ok().json(estimate)),
+        Err(problem) => Err(responder.told(&peer.0, &query, problem).await.into()),
+    }
 }
 
 async fn propose(

@@ -1,9 +1,12 @@
 //! The command line's connection to its own node's port for people: exactly that node's key is accepted.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
-use node_protocol::problem::Problem;
+use node_protocol::problem::{Problem, ProblemKind};
 use node_trust::tls;
 use reqwest::{Client, Method};
 use serde::{Serialize, de::DeserializeOwned};
@@ -22,6 +25,7 @@ pub struct PeopleClient {
     client: Client,
     base: String,
     token: String,
+    token_file: PathBuf,
 }
 
 impl PeopleClient {
@@ -41,9 +45,9 @@ impl PeopleClient {
         if address.ip().is_unspecified() {
             address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
         }
-        let own = home.keys().join(TOKEN_FILE);
-        let token = read_secret(token.unwrap_or(&own))?.trim().to_owned();
-        Ok(Self { client, base: format!("https://{address}"), token })
+        let token_file = token.map_or_else(|| home.keys().join(TOKEN_FILE), Path::to_owned);
+        let token = token_in(&token_file)?;
+        Ok(Self { client, base: format!("https://{address}"), token, token_file })
     }
 
     /// Reads a resource.
@@ -81,10 +85,35 @@ impl PeopleClient {
             return serde_json::from_slice(&body).context("the node's reply is not of this version");
         }
         match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => Err(Refused(problem).into()),
+            Ok(problem) => Err(self.refused(problem)),
             Err(_) => bail!("the node says {status} and does not say why"),
         }
     }
+
+    /// A refusal; one of the person who acts names the token's file.
+    fn refused(&self, problem: Problem) -> anyhow::Error {
+        let of_person = matches!(problem.kind, ProblemKind::SignInRequired | ProblemKind::RoleForbidden);
+        let error = anyhow::Error::new(Refused(problem));
+        if !of_person {
+            return error;
+        }
+        error.context(format!("with the token in {} (--token FILE takes another)", self.token_file.display()))
+    }
+}
+
+fn token_in(file: &Path) -> anyhow::Result<String> {
+    if !file.exists() {
+        bail!(
+            "{}: no access token is there; the operator makes one with `alianza add-token --name NAME --role ROLE --out FILE`, and \
+             --token FILE takes it",
+            file.display()
+        );
+    }
+    let token = read_secret(file)?.trim().to_owned();
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        bail!("{}: holds no access token, which is one word; is it the right file?", file.display());
+    }
+    Ok(token)
 }
 
 /// A refusal as the command line shows it.
@@ -98,3 +127,21 @@ impl std::fmt::Display for Refused {
 }
 
 impl std::error::Error for Refused {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keystore::write_secret;
+
+    #[test]
+    fn a_file_without_a_token_says_so_and_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("eva.token");
+        assert!(token_in(&file).unwrap_err().to_string().contains("alianza add-token"));
+        write_secret(&file, b"\n").unwrap();
+        assert!(token_in(&file).unwrap_err().to_string().contains("holds no access token"));
+        let file = folder.path().join("ana.token");
+        write_secret(&file, b"abc\n").unwrap();
+        assert_eq!(token_in(&file).unwrap(), "abc");
+    }
+}

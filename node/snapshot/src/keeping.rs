@@ -27,6 +27,19 @@ pub struct Note {
     pub by: String,
     /// Why it must not be deleted, where it must not.
     pub pinned: Option<String>,
+    /// When it was put in force before that, oldest first: the same content may be published again.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub earlier: Vec<Publication>,
+}
+
+/// When a snapshot was put in force, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Publication {
+    /// When.
+    pub published: DateTime<Utc>,
+    /// Who published it.
+    pub by: String,
 }
 
 /// A snapshot on the shelf.
@@ -46,7 +59,13 @@ pub enum KeepingError {
     /// The shelf.
     #[error(transparent)]
     Shelf(#[from] ShelfError),
-    /// No snapshot, or more than one, begins so.
+    /// The text names none.
+    #[error("name a snapshot by the first digits of its identity, or `current`: `alianza snapshot list` shows them")]
+    Unnamed,
+    /// No snapshot begins so.
+    #[error("no snapshot begins with `{0}`: `alianza snapshot list` shows those that there are")]
+    Unknown(String),
+    /// More than one begins so.
     #[error("{0} snapshots begin with `{1}`: `alianza snapshot list` shows them")]
     Ambiguous(usize, String),
     /// It is in force.
@@ -91,12 +110,16 @@ pub fn list(shelf: &Path) -> Result<Vec<Kept>, ShelfError> {
 /// # Errors
 /// Where there is none or more than one.
 pub fn find(shelf: &Path, text: &str) -> Result<Kept, KeepingError> {
-    let start = text.trim_start_matches("sha256:");
+    let start = text.trim().trim_start_matches("sha256:");
+    if start.is_empty() {
+        return Err(KeepingError::Unnamed);
+    }
     let fits = |kept: &Kept| if start == "current" { kept.in_force } else { kept.id.hex().starts_with(start) };
     let mut found: Vec<Kept> = list(shelf)?.into_iter().filter(fits).collect();
     match (found.pop(), found.len()) {
         (Some(kept), 0) => Ok(kept),
-        (one, others) => Err(KeepingError::Ambiguous(others + usize::from(one.is_some()), text.to_owned())),
+        (Some(_), others) => Err(KeepingError::Ambiguous(others + 1, text.to_owned())),
+        (None, _) => Err(KeepingError::Unknown(text.to_owned())),
     }
 }
 
@@ -119,13 +142,31 @@ fn write(shelf: &Path, id: Digest, note: &Note) -> Result<(), ShelfError> {
     durable::replace(&path, &bytes).map_err(at(&path))
 }
 
-/// Notes that a snapshot was put in force. One that was pinned before stays pinned.
+/// Notes that a snapshot was put in force, and returns what was noted of it before. One that was pinned stays pinned; that of one that
+/// was `in_force` already stays as it is.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn note_published(shelf: &Path, id: Digest, now: DateTime<Utc>, by: &str) -> Result<(), ShelfError> {
-    let pinned = read(shelf, id)?.and_then(|note| note.pinned);
-    write(shelf, id, &Note { published: now, by: by.to_owned(), pinned })
+pub fn note_published(
+    shelf: &Path,
+    id: Digest,
+    now: DateTime<Utc>,
+    by: &str,
+    in_force: bool,
+) -> Result<Option<Note>, ShelfError> {
+    let before = read(shelf, id)?;
+    if in_force && before.is_some() {
+        return Ok(before);
+    }
+    let (pinned, earlier) = match &before {
+        None => (None, Vec::new()),
+        Some(note) => {
+            let last = Publication { published: note.published, by: note.by.clone() };
+            (note.pinned.clone(), note.earlier.iter().cloned().chain([last]).collect())
+        }
+    };
+    write(shelf, id, &Note { published: now, by: by.to_owned(), pinned, earlier })?;
+    Ok(before)
 }
 
 /// Pins a snapshot, or takes the pin away.
@@ -133,21 +174,31 @@ pub fn note_published(shelf: &Path, id: Digest, now: DateTime<Utc>, by: &str) ->
 /// # Errors
 /// Those of the file system.
 pub fn pin(shelf: &Path, kept: &Kept, why: Option<&str>, now: DateTime<Utc>) -> Result<(), ShelfError> {
-    let note = kept.note.clone().unwrap_or(Note { published: now, by: String::new(), pinned: None });
+    let note =
+        kept.note.clone().unwrap_or(Note { published: now, by: String::new(), pinned: None, earlier: Vec::new() });
     write(shelf, kept.id, &Note { pinned: why.map(str::to_owned), ..note })
 }
 
-/// Deletes a snapshot.
+/// Whether a snapshot may be deleted.
 ///
 /// # Errors
-/// Where it is in force or pinned, or the file system does not let it.
-pub fn delete(shelf: &Path, kept: &Kept) -> Result<(), KeepingError> {
+/// Where it is in force or pinned.
+pub fn may_go(kept: &Kept) -> Result<(), KeepingError> {
     if let Some(why) = kept.note.as_ref().and_then(|note| note.pinned.clone()) {
         return Err(KeepingError::Pinned { id: kept.id, why });
     }
     if kept.in_force {
         return Err(KeepingError::InForce(kept.id));
     }
+    Ok(())
+}
+
+/// Deletes a snapshot.
+///
+/// # Errors
+/// As [`may_go`], and where the file system does not let it.
+pub fn delete(shelf: &Path, kept: &Kept) -> Result<(), KeepingError> {
+    may_go(kept)?;
     let place = shelf::place(shelf, kept.id);
     Ok(fs::remove_dir_all(&place).map_err(at(&place))?)
 }
@@ -193,7 +244,8 @@ mod tests {
             let prepared = shelf::prepare(folder.path(), &dictionary, provenance, &[]).unwrap();
             let id = prepared.id;
             prepared.enforce(folder.path(), &dictionary, b"[]").unwrap();
-            note_published(folder.path(), id, time(i64::try_from(number).unwrap()), "test").unwrap();
+            let minute = i64::try_from(number).unwrap();
+            assert_eq!(note_published(folder.path(), id, time(minute), "test", false).unwrap(), None);
         }
         let all = list(folder.path()).unwrap();
         assert_eq!(all.iter().map(|kept| kept.in_force).collect::<Vec<_>>(), [true, false, false, false]);
@@ -206,7 +258,31 @@ mod tests {
         delete(folder.path(), &all[3]).unwrap();
         assert_eq!(find(folder.path(), &all[2].id.short()).unwrap().id, all[2].id);
         assert_eq!(find(folder.path(), "current").unwrap().id, all[0].id);
-        assert!(matches!(find(folder.path(), "zz"), Err(KeepingError::Ambiguous(0, _))));
+        assert!(matches!(find(folder.path(), "zz"), Err(KeepingError::Unknown(_))));
         assert_eq!(list(folder.path()).unwrap().len(), 3);
+        for nothing in ["", " ", "sha256:"] {
+            assert!(matches!(find(folder.path(), nothing), Err(KeepingError::Unnamed)), "`{nothing}`");
+        }
+    }
+
+    #[test]
+    fn the_same_content_published_again_keeps_what_was_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        let dictionary = Dictionary::built_in().unwrap();
+        let time = |minute: i64| DateTime::from_timestamp(60 * minute, 0).unwrap();
+        let prepared = shelf::prepare(folder.path(), &dictionary, Provenance::default(), &[]).unwrap();
+        let id = prepared.id;
+        prepared.enforce(folder.path(), &dictionary, b"[]").unwrap();
+        note_published(folder.path(), id, time(1), "Ana", false).unwrap();
+        let note = || list(folder.path()).unwrap().remove(0).note.unwrap();
+        let first = note();
+        let before = note_published(folder.path(), id, time(2), "Leo", true).unwrap();
+        assert_eq!((before, note()), (Some(first.clone()), first), "it is in force already: nothing is overwritten");
+        note_published(folder.path(), id, time(3), "Eva", false).unwrap();
+        let again = note();
+        assert_eq!(
+            (again.by.as_str(), again.earlier),
+            ("Eva", vec![Publication { published: time(1), by: "Ana".into() }])
+        );
     }
 }

@@ -75,7 +75,7 @@ pub struct StoredProject {
     pub state: ProjectState,
     /// What is granted, where anything is.
     pub terms: Option<Terms>,
-    /// The reason of the last decision.
+    /// The reason of the last decision; of a project that waits again, why its steward took one back.
     pub reason: Option<String>,
     /// Who decided.
     pub decided_by: Option<String>,
@@ -244,7 +244,8 @@ impl Store {
         if !matches!(stored.state, ProjectState::Approved | ProjectState::Narrowed | ProjectState::Declined) {
             return Ok(TakenBack::Impossible(stored.state));
         }
-        let change = Change { state: ProjectState::Pending, terms: None, reason: None, by: None };
+        // why it waits again is for the proposer to read; nobody has decided
+        let change = Change { state: ProjectState::Pending, terms: None, reason: Some(reason), by: None };
         change_in(&mut transaction, project, change).await?;
         let event = Event::ProjectReopened { project: project.clone(), by: by.to_owned(), reason: reason.to_owned() };
         audit::append_in(&mut transaction, now, event).await?;

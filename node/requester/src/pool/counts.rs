@@ -13,7 +13,7 @@ use node_statistics::{
 
 /// A sum over countries.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Total {
+struct Total {
     bounds: Bounds,
     /// Whether any number in it carries noise.
     noisy: bool,
@@ -38,7 +38,7 @@ impl Total {
     }
 
     /// The sum as it is shown.
-    pub(crate) fn cell(self) -> Cell {
+    fn cell(self) -> Cell {
         let Bounds { low, high } = self.bounds;
         match (low == high, self.noisy) {
             (true, false) => Cell::Exact { n: low },
@@ -48,24 +48,18 @@ impl Total {
     }
 }
 
-/// Sums by group; a group that any country refuses has no sum.
-pub(crate) fn sums<'g>(countries: &[Vec<(&'g GroupKey, Cell)>]) -> BTreeMap<&'g GroupKey, Total> {
-    let mut sums: BTreeMap<&GroupKey, Option<Total>> = BTreeMap::new();
-    for (group, cell) in countries.iter().flatten() {
-        let sum = sums.entry(group).or_insert(Some(Total::NONE));
-        *sum = sum.zip(Total::of(*cell)).and_then(|(left, right)| left.plus(right));
-    }
-    sums.into_iter().filter_map(|(group, sum)| Some((group, sum?))).collect()
-}
-
-/// Pools counts, with each group's share where every number behind it is exact.
-pub(crate) fn pool(countries: &[Vec<(&GroupKey, Cell)>]) -> Pooled {
+/// Sums by group; where a country refuses its number there is none, for that country's reason.
+pub(crate) fn sums<'g>(countries: &[Vec<(&'g GroupKey, Cell)>]) -> BTreeMap<&'g GroupKey, Cell> {
     let mut groups: BTreeMap<&GroupKey, Vec<Cell>> = BTreeMap::new();
     for (group, cell) in countries.iter().flatten() {
         groups.entry(group).or_default().push(*cell);
     }
-    let sums: BTreeMap<&GroupKey, Cell> =
-        groups.into_iter().map(|(group, cells)| (group, sum(cells.into_iter()))).collect();
+    groups.into_iter().map(|(group, cells)| (group, sum(&cells))).collect()
+}
+
+/// Pools counts, with each group's share where every number behind it is exact.
+pub(crate) fn pool(countries: &[Vec<(&GroupKey, Cell)>]) -> Pooled {
+    let sums = sums(countries);
     let total = sums.values().try_fold(0_u64, |total, sum| total.checked_add(sum.exact()?));
     let cells = sums
         .iter()
@@ -83,9 +77,13 @@ pub(crate) fn pool(countries: &[Vec<(&GroupKey, Cell)>]) -> Pooled {
     Pooled::Count { countries: u32::try_from(countries.len()).unwrap_or(u32::MAX), cells }
 }
 
-/// The sum of some cells, refused where one of them is.
-fn sum(mut cells: impl Iterator<Item = Cell>) -> Cell {
-    let total = cells.try_fold(Total::NONE, |sum, cell| sum.plus(Total::of(cell)?));
+/// The sum of some cells; refused for the reason of the first that is.
+pub(crate) fn sum(cells: &[Cell]) -> Cell {
+    if let Some(refused) = cells.iter().find(|cell| matches!(cell, Cell::Refused { .. })) {
+        return *refused;
+    }
+    let total = cells.iter().try_fold(Total::NONE, |sum, cell| sum.plus(Total::of(*cell)?));
+    // only a peer that lies can make it overflow
     total.map_or(Cell::Refused { reason: Withheld::Complementary }, Total::cell)
 }
 
@@ -97,10 +95,13 @@ pub(crate) fn pool_histograms(countries: &[&HistogramAnswer]) -> Option<Pooled> 
     for group in alike.iter().flat_map(|answer| &answer.groups) {
         groups.entry(&group.group).or_default().push(group);
     }
+    let of = |parts: &[&HistogramGroup], number: &dyn Fn(&HistogramGroup) -> Cell| {
+        sum(&parts.iter().map(|part| number(part)).collect::<Vec<_>>())
+    };
     let pooled = groups.into_iter().map(|(key, parts)| HistogramGroup {
         group: key.clone(),
-        bins: (0..first.lower_edges.len()).map(|bin| sum(parts.iter().map(|part| part.bins[bin]))).collect(),
-        missing: sum(parts.iter().map(|part| part.missing)),
+        bins: (0..first.lower_edges.len()).map(|bin| of(&parts, &|part| part.bins[bin])).collect(),
+        missing: of(&parts, &|part| part.missing),
         as_of: None,
     });
     Some(Pooled::Histogram {

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use node_protocol::{
-    answer::{GroupKey, MeanAnswer, MeanValue, Pooled, PooledMean},
-    cell::Cell,
-};
+use node_protocol::answer::{GroupKey, MeanAnswer, MeanValue, Pooled, PooledMean};
 
-/// The mean of every group and field that at least one country shows.
+use super::counts;
+
+/// The mean of every group and field, of the countries that show theirs; where none does, why.
 pub(crate) fn pool(countries: &[&MeanAnswer]) -> Pooled {
     let mut parts: BTreeMap<(&GroupKey, &String), Vec<&MeanValue>> = BTreeMap::new();
     for answer in countries {
@@ -17,38 +16,49 @@ pub(crate) fn pool(countries: &[&MeanAnswer]) -> Pooled {
             }
         }
     }
-    let means = parts.into_iter().filter_map(|((group, field), values)| mean(group, field, &values)).collect();
+    let means = parts.into_iter().map(|((group, field), values)| mean(group, field, &values)).collect();
     Pooled::Mean { countries: u32::try_from(countries.len()).unwrap_or(u32::MAX), means }
 }
 
-fn mean(group: &GroupKey, field: &str, values: &[&MeanValue]) -> Option<PooledMean> {
-    let shown: Vec<(u64, u64, &MeanValue)> =
-        values.iter().filter_map(|value| Some((value.rows.shown()?, value.sum?, *value))).collect();
-    let (rows, sum) = shown
-        .iter()
-        .try_fold((0_u64, 0_u64), |(rows, sum), (n, s, _)| Some((rows.checked_add(*n)?, sum.checked_add(*s)?)))?;
-    if rows == 0 {
-        return None;
-    }
-    let noisy = shown.iter().any(|(_, _, value)| value.rows.exact().is_none());
-    let mean = sum as f64 / rows as f64;
-    let squares: Option<f64> = shown.iter().map(|(_, _, value)| value.sum_of_squares).sum();
-    let variance = squares.filter(|_| rows > 1).map(|squares| (squares - sum as f64 * mean) / (rows - 1) as f64);
-    Some(PooledMean {
+/// Whether a country's value is in the pooled mean.
+pub(crate) fn takes_part(value: &MeanValue) -> bool {
+    value.rows.shown().is_some() && value.sum.is_some()
+}
+
+fn mean(group: &GroupKey, field: &str, values: &[&MeanValue]) -> PooledMean {
+    let shown: Vec<&MeanValue> = values.iter().filter(|value| takes_part(value)).copied().collect();
+    let hidden = PooledMean {
         group: group.clone(),
         field: field.to_owned(),
         countries: u32::try_from(shown.len()).unwrap_or(u32::MAX),
-        rows: if noisy { Cell::Perturbed { n: rows } } else { Cell::Exact { n: rows } },
-        sum,
-        mean,
+        rows: counts::sum(&values.iter().map(|value| value.rows).collect::<Vec<_>>()),
+        sum: None,
+        mean: None,
+        standard_deviation: None,
+        withheld: values.iter().find_map(|value| value.withheld),
+    };
+    let total = shown.iter().try_fold((0_u64, 0_u64), |(rows, sum), value| {
+        Some((rows.checked_add(value.rows.shown()?)?, sum.checked_add(value.sum?)?))
+    });
+    let Some((rows, sum)) = total.filter(|(rows, _)| *rows > 0) else { return hidden };
+    let mean = sum as f64 / rows as f64;
+    let squares: Option<f64> = shown.iter().map(|value| value.sum_of_squares).sum();
+    let variance = squares.filter(|_| rows > 1).map(|squares| (squares - sum as f64 * mean) / (rows - 1) as f64);
+    PooledMean {
+        rows: counts::sum(&shown.iter().map(|value| value.rows).collect::<Vec<_>>()),
+        sum: Some(sum),
+        mean: Some(mean),
         standard_deviation: variance.map(|variance| variance.max(0.0).sqrt()),
-    })
+        withheld: None,
+        ..hidden
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use node_protocol::{
         answer::MeanGroup,
+        cell::{Cell, Withheld},
         release::{Release, Safeguards},
     };
 
@@ -70,9 +80,22 @@ mod tests {
         };
         let (first, second) = (answer(&[1.0, 2.0, 3.0]), answer(&[10.0]));
         let Pooled::Mean { means, .. } = pool(&[&first, &second]) else { unreachable!("means were pooled") };
-        assert_eq!((means[0].rows, means[0].sum), (Cell::Exact { n: 4 }, 16));
-        assert!((means[0].mean - 4.0).abs() < 1e-12);
+        assert_eq!((means[0].rows, means[0].sum), (Cell::Exact { n: 4 }, Some(16)));
+        assert!((means[0].mean.unwrap() - 4.0).abs() < 1e-12);
         // R: sd(c(1, 2, 3, 10))
         assert!((means[0].standard_deviation.unwrap() - 4.082_482_904_638_63).abs() < 1e-9);
+    }
+    #[test]
+    fn a_mean_that_no_country_shows_says_why() {
+        let hidden = MeanValue {
+            persons: Cell::Exact { n: 7 },
+            rows: Cell::Exact { n: 9 },
+            sum: None,
+            sum_of_squares: None,
+            withheld: Some(Withheld::Dominance),
+        };
+        let pooled = mean(&GroupKey::new(), "days", &[&hidden]);
+        assert_eq!((pooled.countries, pooled.rows, pooled.mean), (0, Cell::Exact { n: 9 }, None));
+        assert_eq!(pooled.withheld, Some(Withheld::Dominance));
     }
 }

@@ -39,7 +39,7 @@ pub(crate) async fn run(dir: &Path, command: AuditCommand) -> anyhow::Result<End
         AuditCommand::Verify { offline, output } => verify(dir, offline, &output).await,
         AuditCommand::List { filter, most, output } => list(dir, filter, most, output.json).await,
         AuditCommand::Show { sequence, output } => show(dir, sequence, output.json).await,
-        AuditCommand::Export { out, filter } => export(dir, filter, &out).await,
+        AuditCommand::Export { out, force, filter } => export(dir, filter, &out, force).await,
         AuditCommand::Known(arguments) => released::known(dir, arguments).await,
     }
 }
@@ -286,7 +286,8 @@ async fn show(dir: &Path, sequence: u64, json: bool) -> anyhow::Result<Ended> {
 }
 
 /// `audit export`: each line is `{"entry":ENTRY,"hash":HASH}`, where HASH is that of exactly the bytes of ENTRY.
-async fn export(dir: &Path, filter: AuditFilter, out: &Path) -> anyhow::Result<Ended> {
+async fn export(dir: &Path, filter: AuditFilter, out: &Path, force: bool) -> anyhow::Result<Ended> {
+    anyhow::ensure!(force || !out.exists(), "{}: is there already and is not replaced; add --force", out.display());
     let home = Home::open(dir)?;
     let store = Store::open(&home.database()).await?;
     let mut entries = store.entries(&wanted(&home, &store, filter, None).await?).await?;

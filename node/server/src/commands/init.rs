@@ -1,18 +1,15 @@
 //! `init`, `renew-certificate`, `add-token`: the folder of a node.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
-use anyhow::{Context, bail};
-use node_domain::digest::Digest;
-use node_snapshot::durable;
+use anyhow::bail;
 use node_trust::keys::fingerprint;
 
 use crate::{
     cli::{AddTokenArgs, Ended, InitArgs},
     config::Home,
-    keystore::{KeyStore, fresh_token, write_secret},
-    operate::{NewNode, POLICY, create, hosts},
-    people_port::{AccessToken, AccessTokens},
+    keystore::{KeyStore, write_secret},
+    operate::{self, NewNode, POLICY, create, hosts},
     terminal::say,
 };
 
@@ -47,48 +44,14 @@ pub(crate) fn renew_certificate(dir: &Path) -> anyhow::Result<Ended> {
 /// `add-token`
 pub(crate) fn add_token(dir: &Path, arguments: &AddTokenArgs) -> anyhow::Result<Ended> {
     let home = Home::open(dir)?;
-    let mut tokens: AccessTokens = toml::from_str(&fs::read_to_string(home.tokens())?)?;
-    let name = free_name(&arguments.name, &tokens).with_context(|| home.tokens().display().to_string())?;
-    let token = fresh_token()?;
-    tokens.token.push(AccessToken { name, role: arguments.role, sha256: Digest::of(token.as_bytes()) });
+    if let Some(path) = arguments.out.as_ref().filter(|path| path.exists()) {
+        bail!("{}: is there already and is not replaced; nobody was added", path.display());
+    }
+    let token = operate::add_person(&home, &arguments.name, arguments.role)?;
     match &arguments.out {
         Some(path) => write_secret(path, token.as_bytes())?,
         None => say(&token),
     }
-    durable::replace(&home.tokens(), toml::to_string(&tokens)?.as_bytes())?;
     crate::terminal::note("The node reads the list of tokens when it starts: restart it.");
     Ok(Ended::Well)
-}
-
-/// The name without spaces around it, where nobody has it: who decides must not be taken for who asked.
-fn free_name(wanted: &str, tokens: &AccessTokens) -> anyhow::Result<String> {
-    let name = wanted.split_whitespace().collect::<Vec<_>>().join(" ");
-    if name.is_empty() || name.chars().any(char::is_control) {
-        bail!("--name: a name is needed, which the audit shows");
-    }
-    let lower = name.to_lowercase();
-    if let Some(known) = tokens.token.iter().find(|known| known.name.trim().to_lowercase() == lower) {
-        bail!("{} has a token already; remove that entry first, or give the other person another name", known.name);
-    }
-    Ok(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use node_policy::role::Role;
-
-    use super::*;
-
-    #[test]
-    fn names_are_trimmed_and_nobody_has_anothers() {
-        let eva = AccessToken { name: "Eva Ruiz".to_owned(), role: Role::Steward, sha256: Digest::of(b"token") };
-        let tokens = AccessTokens { token: vec![eva] };
-        assert_eq!(free_name("  Ana  María ", &tokens).unwrap(), "Ana María");
-        for taken in ["Eva Ruiz", "EVA RUIZ", " eva  ruiz "] {
-            assert!(free_name(taken, &tokens).unwrap_err().to_string().starts_with("Eva Ruiz has a token"), "{taken}");
-        }
-        for none in ["", "  ", "A\u{7}na"] {
-            assert!(free_name(none, &tokens).is_err(), "{none:?}");
-        }
-    }
 }

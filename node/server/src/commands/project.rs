@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path};
 use anyhow::{Context, bail};
 use node_domain::node_id::NodeId;
 use node_protocol::{
-    problem::Problem,
     project::{Lane, ProjectState, Terms},
     query::parse_json,
 };
@@ -213,7 +212,7 @@ fn show(view: &ProjectView, home: &Home) -> String {
         line("decided", &format!("by {by} on {}", decided.format("%Y-%m-%d %H:%M")));
     }
     if let Some(reason) = &view.reason {
-        line("reason", reason);
+        line(reason_of(view.state), reason);
     }
     let heading = if project.proposer == *own {
         "What it asks to learn".to_owned()
@@ -245,6 +244,15 @@ fn show(view: &ProjectView, home: &Home) -> String {
     text
 }
 
+/// What the reason of a project is one for.
+fn reason_of(state: ProjectState) -> &'static str {
+    match state {
+        ProjectState::Pending => "reopened",
+        ProjectState::Withdrawn => "ended",
+        _ => "reason",
+    }
+}
+
 fn terms(terms: &Terms, own_threshold: Option<u32>) -> String {
     let mut text = String::new();
     for (heading, lines) in Words::built_in().terms(terms, own_threshold) {
@@ -272,28 +280,33 @@ fn granted(view: &ProjectView, home: &Home) -> String {
 
 /// What every node that is asked says, as the proposing node knows it.
 fn nodes(view: &ProjectView, own: &NodeId) -> String {
-    let said = |terms: Option<&Terms>, reason: Option<&String>, problem: Option<&Problem>| {
+    let said = |state: ProjectState, terms: Option<&Terms>, reason: Option<&String>| {
         let mut said = terms.map(|granted| narrowing(&view.project.terms, granted)).unwrap_or_default();
-        said.extend(reason.map(|reason| format!("“{reason}”")));
-        said.extend(problem.map(|problem| format!("now: {}", render::problem(problem))));
-        said.join("; ")
+        said.extend(reason.map(|reason| match state {
+            ProjectState::Pending => format!("its steward took the decision back: “{reason}”"),
+            _ => format!("“{reason}”"),
+        }));
+        said
     };
     let mut rows = Vec::new();
     if view.project.countries.contains(own) {
-        let words = said(view.terms.as_ref(), view.reason.as_ref(), None);
-        rows.push(vec![own.to_string(), view.state.name().to_owned(), words]);
+        let words = said(view.state, view.terms.as_ref(), view.reason.as_ref());
+        rows.push(vec![own.to_string(), view.state.name().to_owned(), words.join("; ")]);
     }
     for at in &view.nodes {
         let status = at.status.as_ref();
         let state = status.map_or("not reached yet", |status| status.state.name());
-        let (terms, reason) = (status.and_then(|at| at.terms.as_ref()), status.and_then(|at| at.reason.as_ref()));
-        rows.push(vec![at.node.to_string(), state.to_owned(), said(terms, reason, at.problem.as_ref())]);
+        let mut words = status.map(|at| said(at.state, at.terms.as_ref(), at.reason.as_ref())).unwrap_or_default();
+        words.extend(at.problem.as_ref().map(|problem| format!("now: {}", render::problem(problem))));
+        rows.push(vec![at.node.to_string(), state.to_owned(), words.join("; ")]);
     }
     columns(&["node", "says", "with"], &[], &rows)
 }
 
 #[cfg(test)]
 mod tests {
+    use node_protocol::query::Query;
+
     use super::*;
 
     const SAMPLE: &str = include_str!("../../../../config/project.toml");
@@ -306,10 +319,20 @@ mod tests {
         let again: NewProject = parse(&json).unwrap();
         assert_eq!(again.terms, sample.terms);
         let words = terms(&sample.terms, Some(5));
-        for said in ["count", "Index cancer", "endpoint: overall survival", "with noise", "fewer than"] {
+        for said in ["count", "Index cancer", "endpoint: overall survival", "exact: the true numbers", "fewer than"] {
             assert!(words.contains(said), "{said}: {words}");
         }
         assert!(parse::<NewProject>(&SAMPLE.replace("title =", "titel =")).is_err());
+    }
+
+    #[test]
+    fn the_sample_query_is_one_of_the_sample_project() {
+        let query = Query::parse(include_bytes!("../../../../config/query.json")).unwrap();
+        let sample: NewProject = parse(SAMPLE).unwrap();
+        assert_eq!(query.project.as_deref(), Some(sample.project.as_str()));
+        assert!(sample.terms.tables.contains(&query.table));
+        assert!(sample.terms.statistics.contains(query.statistic.name()));
+        assert!(query.fields().iter().all(|field| sample.terms.fields.contains(*field)), "{:?}", query.fields());
     }
 
     fn arguments() -> ApproveArgs {

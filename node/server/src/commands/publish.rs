@@ -5,6 +5,7 @@ use std::{fmt::Write as _, path::Path, time::Instant};
 
 use node_catalogue::Report;
 use node_domain::clock::{Clock, SystemClock};
+use node_snapshot::keeping::Note;
 use serde_json::json;
 
 use super::snapshot::Difference;
@@ -31,6 +32,7 @@ pub(crate) fn run(dir: &Path, arguments: &PublishArgs) -> anyhow::Result<Ended> 
             "difference": difference,
             "catalogue": published.catalogue,
             "protection": published.report,
+            "published_before": published.same_before,
         }))?;
         return Ok(Ended::Well);
     }
@@ -44,12 +46,25 @@ pub(crate) fn run(dir: &Path, arguments: &PublishArgs) -> anyhow::Result<Ended> 
         say(format!("{} rows of persons who object are left out", published.manifest.provenance.objected));
     }
     say(protection(&published.report).trim_end());
+    if let Some(note) = &published.same_before {
+        say(published_before(note, former.is_some_and(|(id, _)| *id == published.id)));
+    }
     let took = begun.elapsed().as_secs_f64();
     say(match what {
         Publish::InForce => format!("Snapshot {} is in force, made in {took:.1} s.", published.id),
         Publish::DryRun => format!("Snapshot {} is NOT in force: this was a dry run of {took:.1} s.", published.id),
     });
     Ok(Ended::Well)
+}
+
+/// That the same content was published before, and what becomes of its note.
+fn published_before(note: &Note, in_force: bool) -> String {
+    let when = format!("{} by {}", note.published.format("%Y-%m-%d %H:%M"), note.by);
+    if in_force {
+        format!("Nothing has changed: the same content is in force since {when}, and that note stays.")
+    } else {
+        format!("The same content was published on {when}; it is in force again.")
+    }
 }
 
 /// What the joint suppression of the catalogue hides, for the steward.

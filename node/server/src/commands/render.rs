@@ -1,5 +1,6 @@
 //! Studies and answers for people: a table per country, the pooled table, a curve in the terminal, and what was not shown and why.
 
+mod behind;
 pub(crate) mod columns;
 mod marks;
 mod survival;
@@ -51,8 +52,7 @@ pub(crate) fn study(study: &Study) -> String {
     sheet.answers(&study.query, &answers);
     sheet.without_answer(&study.nodes);
     if let Some(pooled) = &study.pooled {
-        let noisy = answers.iter().any(|(_, answer)| !answer.release().is_exact());
-        sheet.pooled(&study.query, pooled, noisy);
+        sheet.pooled(&study.query, pooled, &answers);
     }
     if !study.notes.is_empty() {
         sheet.line("\nWhat was not shown, and why");
@@ -159,20 +159,20 @@ impl Sheet {
         }
     }
 
-    fn pooled(&mut self, query: &Query, pooled: &Pooled, noisy: bool) {
+    fn pooled(&mut self, query: &Query, pooled: &Pooled, answers: &[(&str, &Answer)]) {
         match pooled {
-            Pooled::Count { countries, cells } => self.pooled_counts(query, *countries, cells),
+            Pooled::Count { countries, cells } => self.pooled_counts(query, *countries, cells, answers),
             Pooled::Histogram { countries, field, lower_edges, groups } => {
                 self.line(&format!("\nPooled, {}", number_of_countries(*countries)));
-                self.pooled_histogram(query, field, lower_edges, groups);
+                self.pooled_histogram(query, (field, lower_edges), groups, answers);
             }
-            Pooled::Mean { countries, means } => self.pooled_means(query, *countries, means, noisy),
+            Pooled::Mean { countries, means } => self.pooled_means(query, *countries, means),
             Pooled::Survival { countries, groups, log_rank, .. } => {
                 self.line(&format!(
-                    "\nPooled, {} with a curve (grouped Kaplan-Meier)",
+                    "\nPooled, {} with a curve in at least one group (grouped Kaplan-Meier)",
                     number_of_countries(*countries)
                 ));
-                self.pooled_curves(query, groups, noisy);
+                self.pooled_curves(query, groups, answers);
                 if let Some(test) = log_rank {
                     let p = if test.p < 1e-4 { "p < 0.0001".to_owned() } else { format!("p = {:.4}", test.p) };
                     self.line(&format!(
@@ -204,8 +204,9 @@ impl Sheet {
         if !notes.is_empty() {
             self.line("\nMarks");
         }
+        let width = notes.iter().map(|(sign, _)| sign.chars().count()).max().unwrap_or(0).max(8);
         for (sign, meaning) in notes {
-            self.line(&format!("  {sign:<8} {meaning}"));
+            self.line(&format!("  {sign:<width$} {meaning}"));
         }
     }
 

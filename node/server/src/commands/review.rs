@@ -101,7 +101,8 @@ fn show(review: &ReviewView) -> String {
     };
     line("state", &review.state);
     line("since", &review.held.format("%Y-%m-%d %H:%M").to_string());
-    line("asker", &format!("researcher {} of {}", review.subject, review.peer));
+    let you = if review.own { " (you)" } else { "" };
+    line("asker", &format!("researcher {} of {}{you}", review.subject, review.peer));
     line("project", review.project.as_deref().unwrap_or("none: exploration"));
     line("waits", &format!("because of the policy's review class: {}", review.class));
     line("asks for", &words.query(&review.query));
@@ -118,9 +119,13 @@ fn show(review: &ReviewView) -> String {
             text.push_str("\nThe answer as it would leave\n");
             text.push_str(&render::answer(&review.query, "here", answer));
         }
-        None => text.push_str("\nThe answer is a look-up in the catalogue, whose numbers everybody may know.\n"),
+        None if review.own => text.push_str(
+            "\nYou asked this yourself. Another steward looks at its numbers and decides (four eyes); you see them when they are \
+             released.\n",
+        ),
+        None => text.push_str("\nIts numbers are not kept here.\n"),
     }
-    if review.state == WAITING {
+    if review.state == WAITING && !review.own {
         let (peer, study) = (&review.peer, &review.study);
         let _ = write!(
             text,
@@ -166,4 +171,39 @@ pub(crate) async fn pending(session: &Session, output: &Json) -> anyhow::Result<
         }
     }
     Ok(Ended::Well)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::render::samples;
+
+    fn review(own: bool) -> ReviewView {
+        let mut sample = samples::counts();
+        let answer = sample.nodes[0].answer.take();
+        ReviewView {
+            peer: "mx".parse().unwrap(),
+            study: sample.study,
+            subject: "r-1".to_owned(),
+            project: Some("mx-1".to_owned()),
+            query: sample.query,
+            class: "exact answers".to_owned(),
+            state: WAITING.to_owned(),
+            answer: answer.filter(|_| !own),
+            reviewer: None,
+            reason: None,
+            held: sample.started,
+            decided: None,
+            own,
+        }
+    }
+
+    #[test]
+    fn who_asked_is_told_that_somebody_else_decides() {
+        let text = show(&review(true));
+        assert!(text.contains("You asked this yourself") && text.contains("four eyes"), "{text}");
+        assert!(!text.contains("catalogue") && !text.contains("Decide:"), "{text}");
+        let text = show(&review(false));
+        assert!(text.contains("as it would leave") && text.contains("Decide: alianza review release mx"), "{text}");
+    }
 }

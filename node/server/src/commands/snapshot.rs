@@ -67,8 +67,11 @@ pub(crate) fn run(dir: &Path, command: SnapshotCommand) -> anyhow::Result<Ended>
             say(format!("Snapshot {} is no longer pinned.", kept.id.short()));
         }
         SnapshotCommand::Delete { snapshot, end_exact_answers } => {
+            keeping::may_go(&keeping::find(&shelf, &snapshot)?)?;
             let _hold = Hold::take(&home.data())?;
+            // a publication may have ended meanwhile
             let kept = keeping::find(&shelf, &snapshot)?;
+            keeping::may_go(&kept)?;
             anyhow::ensure!(
                 end_exact_answers || !audited_with(&home)?.contains(&kept.id),
                 "exact numbers that are out are from snapshot {}, and without it no further exact answer can be audited; to delete it \
@@ -125,6 +128,9 @@ fn line(kept: &Kept) -> String {
         let _ = write!(line, "  published {} by {}", note.published.format("%Y-%m-%d %H:%M"), note.by);
         if let Some(why) = &note.pinned {
             let _ = write!(line, ", pinned: {why}");
+        }
+        for before in &note.earlier {
+            let _ = write!(line, ", before on {} by {}", before.published.format("%Y-%m-%d %H:%M"), before.by);
         }
     }
     if kept.in_force {

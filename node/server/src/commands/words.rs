@@ -1,5 +1,7 @@
 //! Queries, terms and disclosure rules in plain English, by the titles of the dictionary and the labels of its codes.
 
+use std::collections::BTreeSet;
+
 use node_domain::{
     dictionary::{Dictionary, Field, Kind, Table, Unit},
     language::Language,
@@ -142,7 +144,7 @@ impl Words {
             ("statistics", statistics.collect()),
             ("filters and groups by", fields),
             ("numbers leave", lane_words(terms.lane, terms.privacy.as_ref())),
-            ("small groups", vec![threshold_words(terms, own_threshold)]),
+            ("small groups", self.small_groups(terms, own_threshold)),
             ("until", vec![format!("{}, that day included", terms.expires)]),
         ]
     }
@@ -154,6 +156,24 @@ impl Words {
             Kind::Integer { .. } => Some("any value".to_owned()),
             _ => None,
         }
+    }
+
+    /// The thresholds of what the tables count: persons, hospitals, or both.
+    fn small_groups(&self, terms: &Terms, own_threshold: Option<u32>) -> Vec<String> {
+        let units: BTreeSet<&str> = terms.tables.iter().map(|table| self.unit(table)).collect();
+        let mut lines = Vec::new();
+        if units.contains("persons") {
+            lines.push(threshold_words(terms, own_threshold));
+        }
+        if units.contains("hospitals") && terms.lane != Lane::DifferentiallyPrivate {
+            lines.push(
+                "in tables about hospitals: of fewer hospitals than each node's own threshold of those".to_owned(),
+            );
+        }
+        if lines.is_empty() {
+            lines.push("are shown: the rows are about nobody".to_owned());
+        }
+        lines
     }
 
     fn known_title(&self, table: &str, name: &str) -> Option<String> {
@@ -471,6 +491,25 @@ mod tests {
         let words = Words::built_in();
         assert_eq!(words.about("index_cancer", Some("RETINOBLASTOMA")), "index cancer Retinoblastoma");
         assert_eq!(words.about("shoe_size", Some("41")), "shoe_size 41");
+    }
+
+    #[test]
+    fn small_groups_are_of_what_the_tables_count() {
+        let told = |tables: &[&str]| {
+            let terms = Terms {
+                tables: tables.iter().map(|table| (*table).to_owned()).collect(),
+                statistics: BTreeSet::new(),
+                fields: BTreeSet::new(),
+                lane: Lane::Exact,
+                privacy: None,
+                persons: None,
+                expires: "2027-12-31".parse().unwrap(),
+            };
+            Words::built_in().small_groups(&terms, Some(5)).join("; ")
+        };
+        assert!(told(&["cases"]).contains("5 persons") && !told(&["cases"]).contains("hospitals"));
+        assert!(told(&["stock"]).contains("hospitals") && !told(&["stock"]).contains("persons"));
+        assert!(told(&["cases", "stock"]).contains("persons") && told(&["cases", "stock"]).contains("hospitals"));
     }
 
     #[test]

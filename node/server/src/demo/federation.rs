@@ -28,6 +28,7 @@ use node_trust::{
 use crate::{
     application::{Application, Listeners},
     config::Home,
+    keystore::write_secret,
     operate::{self, Country, NewNode, adopt, create},
     terminal::note,
 };
@@ -177,6 +178,11 @@ impl Federation {
     }
 }
 
+/// The file with the access token of a node's person of a role.
+pub(crate) fn token_file(home: &Home, role: Role) -> PathBuf {
+    home.keys().join(format!("{}.token", role.name()))
+}
+
 fn make_node(folder: &Path, country: &Country, bound: &Listeners, plan: &Plan) -> anyhow::Result<(Home, Member)> {
     let (peer, people) = (bound.peer.local_addr()?, bound.people.local_addr()?);
     let arguments = NewNode {
@@ -192,6 +198,10 @@ fn make_node(folder: &Path, country: &Country, bound: &Listeners, plan: &Plan) -
     let dir = folder.join(arguments.node.as_str());
     let member = create(&dir, &arguments, &plan.policy)?;
     let mut home = Home::open(&dir)?;
+    for role in [Role::Steward, Role::Auditor] {
+        let token = operate::add_person(&home, role.name(), role)?;
+        write_secret(&token_file(&home, role), token.as_bytes())?;
+    }
     home.config.limits.threads = 1; // sixteen nodes share one machine
     Ok((home, member))
 }

@@ -7,13 +7,13 @@ use std::{fs, path::Path, time::Instant};
 use anyhow::{Context, bail};
 use node_catalogue::indicator::Indicator;
 use node_domain::dictionary::Dictionary;
-use node_policy::policy::Policy;
+use node_policy::{policy::Policy, role::Role};
 use node_protocol::{
     query::Query,
     study::{Status, Study},
 };
 
-use self::federation::{Data, Federation, Plan};
+use self::federation::{Data, Federation, Plan, token_file};
 use crate::{
     cli::{DemoArgs, Ended},
     commands::{render, serve::asked_to_stop, study::read_query},
@@ -140,6 +140,10 @@ async fn stay(federation: &Federation, study: &Study) -> anyhow::Result<()> {
     say(format!("  alianza query {folder}/query.json --answers {folder}/answers --dir {dir}"));
     say(format!("  alianza verify {folder}/answers/ar.jws --membership {folder}/alliance.json"));
     say(format!("  alianza audit verify --dir {dir}"));
+    let token = |role| token_file(federation.asking(), role).display().to_string();
+    say("Every node has a researcher, a steward and an auditor, whose tokens are in its folder `keys`:");
+    say(format!("  alianza pending --dir {dir} --token {}", token(Role::Steward)));
+    say(format!("  alianza released --dir {dir} --token {}", token(Role::Auditor)));
     say("Ctrl-C ends it.");
     fs::write(federation.folder().join("query.json"), serde_json::to_string_pretty(&study.query)?)?;
     asked_to_stop().await?;

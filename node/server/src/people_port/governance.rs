@@ -23,7 +23,10 @@ use node_protocol::{
     study::{NodeState, Status, StudyId},
 };
 use node_requester::{projects::NodeSays, study::Asker};
-use node_responder::{projects::state_on, stewardship::Steward};
+use node_responder::{
+    projects::state_on,
+    stewardship::{Steward, needed},
+};
 use node_store::{
     StoreError,
     ledger::{LedgerFilter, LedgerLine, LineState},
@@ -69,7 +72,7 @@ fn steward(person: &Person) -> Steward<'_> {
 pub(crate) struct NewEstimate {
     /// The query.
     pub query: Query,
-    /// Nodes; all active ones if empty.
+    /// Nodes; if empty those that the query's project asks, or all active ones.
     #[serde(default)]
     pub nodes: Vec<NodeId>,
 }
@@ -286,6 +289,7 @@ async fn decide(
                     .because("who proposed a project withdraws it, or a steward")
                     .into());
             }
+            let reason = needed(reason)?;
             people.requester.take_back(&id, &person.0.name, &reason).await.map_err(super::refusal)?
         }
         _ => return Err(ProblemKind::NotFound.because("approve, decline, reopen, close or withdraw").into()),
@@ -320,6 +324,9 @@ pub(crate) struct ReviewView {
     pub held: DateTime<Utc>,
     /// When it was decided.
     pub decided: Option<DateTime<Utc>>,
+    /// Whether the reader asked it: then its numbers are not here, and somebody else decides.
+    #[serde(default)]
+    pub own: bool,
 }
 
 impl ReviewView {
@@ -337,6 +344,7 @@ impl ReviewView {
             reason: held.reason,
             held: held.held,
             decided: held.decided,
+            own: false,
         }
     }
 }
@@ -346,7 +354,7 @@ impl ReviewView {
     fn for_reader(mut self, person: &Person, people: &People) -> Self {
         let own = (people.responder.pseudonym)(&person.0.name, self.project.as_deref());
         if self.peer == people.responder.node && self.subject == own {
-            self.answer = None;
+            (self.answer, self.own) = (None, true);
         }
         self
     }

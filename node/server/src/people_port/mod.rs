@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 use node_domain::{digest::Digest, node_id::NodeId};
 use node_policy::role::{Action, Role};
 use node_protocol::{
-    problem::ProblemKind,
+    problem::{Problem, ProblemKind},
     query::{MAX_BYTES, Query, parse_json},
     study::StudyId,
 };
@@ -74,13 +74,24 @@ impl FromRequest for Person {
     type Future = Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let people = request.app_data::<Data<People>>();
-        let header = request.headers().get(header::AUTHORIZATION);
-        let token = header.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        let person = people.zip(token).and_then(|(people, token)| people.tokens.find(token));
-        let refusal = || ProblemKind::SignInRequired.because("send it as `Authorization: Bearer`").into();
-        ready(person.map(|person| Self(person.clone())).ok_or_else(refusal))
+        ready(signed_in(request).map(Self).map_err(Refusal::from))
     }
+}
+
+fn signed_in(request: &HttpRequest) -> Result<AccessToken, Problem> {
+    let people = request.app_data::<Data<People>>();
+    let people = people.ok_or_else(|| ProblemKind::Internal.because("the port is not set up"))?;
+    let missing = || ProblemKind::SignInRequired.because("none was sent; send it as `Authorization: Bearer TOKEN`");
+    let header = request.headers().get(header::AUTHORIZATION).ok_or_else(missing)?;
+    let malformed =
+        || ProblemKind::SignInRequired.because("the header is not of the form `Authorization: Bearer TOKEN`");
+    let token = header.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(malformed)?;
+    let unknown = || {
+        let detail = "this node knows no such token: it is another node's, it was removed, or it was added after the node started, \
+                      which reads its list then; the operator adds one with `alianza add-token` and restarts the node";
+        ProblemKind::SignInRequired.because(detail)
+    };
+    people.tokens.find(token).cloned().ok_or_else(unknown)
 }
 
 /// Paths of the port.
@@ -123,7 +134,7 @@ async fn node(_: Person, people: Data<People>) -> Result<HttpResponse, Refusal> 
 pub(crate) struct NewStudy {
     /// The query.
     pub query: Query,
-    /// Nodes to ask; all active ones if empty.
+    /// Nodes to ask; if empty those that the query's project asks, or all active ones.
     #[serde(default)]
     pub nodes: Vec<NodeId>,
     /// How long to wait for all nodes before answering with what has come, milliseconds.

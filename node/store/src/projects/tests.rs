@@ -100,6 +100,7 @@ async fn a_decision_grants_and_taking_it_back_takes_the_grant() {
     assert_eq!(store.reopen_project(id, "ana", "a slip", now()).await.unwrap(), TakenBack::Done);
     let kept = stored(&store, &proposal).await;
     assert_eq!((kept.state, kept.terms, kept.decided_by), (ProjectState::Pending, None, None));
+    assert_eq!(kept.reason.as_deref(), Some("a slip"), "the proposer reads why it waits again");
 
     let narrow = Terms { lane: Lane::Perturbed, persons: Some(11), ..proposal.terms.clone() };
     assert_eq!(decide(decision(ProjectState::Narrowed, Some(narrow.clone()))).await, Decided::Done);

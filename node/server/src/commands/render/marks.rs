@@ -1,6 +1,6 @@
 //! How one number is written: every state has a mark of its own, and every mark that occurs has a footnote.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use node_protocol::{
     answer::Answer,
@@ -37,12 +37,18 @@ pub(crate) fn withheld(reason: Withheld) -> &'static str {
 pub(crate) enum Mark {
     Perturbed,
     Banded,
+    /// The sum of countries of which one shows a band.
+    BandOfSum,
+    /// The same, with noise in it.
+    NoisyBand,
     Merged,
     OneDay,
     TailCut,
     Complementary,
     Unspecified,
     Dominance,
+    /// It would be computed from a number that is not shown.
+    NotShown,
     AsOf,
 }
 
@@ -51,7 +57,12 @@ pub(crate) enum Mark {
 pub(crate) struct Marks {
     seen: BTreeSet<Mark>,
     noise: BTreeSet<String>,
+    /// The bands that occur, as they are written.
+    bands: BTreeMap<Mark, BTreeSet<(u64, u64)>>,
 }
+
+/// The most bands of one mark that its footnote shows.
+const MOST_BANDS: usize = 3;
 
 impl Marks {
     /// A number with its mark, which is remembered.
@@ -59,7 +70,7 @@ impl Marks {
         let mark = match one {
             Cell::Exact { .. } => None,
             Cell::Perturbed { .. } => Some(Mark::Perturbed),
-            Cell::Banded { .. } => Some(Mark::Banded),
+            Cell::Banded { low, high } => Some(self.band(Mark::Banded, (*low, *high))),
             Cell::Refused { reason } => Some(match reason {
                 Withheld::Merged => Mark::Merged,
                 Withheld::OneDay => Mark::OneDay,
@@ -76,6 +87,39 @@ impl Marks {
             text.push('*');
         }
         text
+    }
+
+    /// A sum of countries, which may have noise and a band in it at once.
+    pub(crate) fn sum(&mut self, one: &Cell, noisy: bool) -> String {
+        match one {
+            Cell::Banded { low, high } if noisy => {
+                let mark = self.band(Mark::NoisyBand, (*low, *high));
+                self.seen.insert(mark);
+                format!("~{low}–{high}")
+            }
+            Cell::Banded { low, high } if !self.has_band((*low, *high)) => {
+                let mark = self.band(Mark::BandOfSum, (*low, *high));
+                self.seen.insert(mark);
+                format!("{low}–{high}")
+            }
+            _ => self.cell(one, false),
+        }
+    }
+
+    /// Whether a country shows that very band.
+    fn has_band(&self, band: (u64, u64)) -> bool {
+        self.bands.get(&Mark::Banded).is_some_and(|bands| bands.contains(&band))
+    }
+
+    fn band(&mut self, mark: Mark, band: (u64, u64)) -> Mark {
+        self.bands.entry(mark).or_default().insert(band);
+        mark
+    }
+
+    /// In place of what would be computed from a number that is not shown.
+    pub(crate) fn not_shown(&mut self) -> String {
+        self.seen.insert(Mark::NotShown);
+        "not shown".to_owned()
     }
 
     /// A number that was computed from numbers with noise.
@@ -109,8 +153,20 @@ impl Marks {
     }
 
     /// A line for each mark that occurs: the mark, and what it means.
-    pub(crate) fn footnotes(&self) -> Vec<(&'static str, String)> {
-        self.seen.iter().map(|mark| (mark.sign(), self.meaning(*mark))).collect()
+    pub(crate) fn footnotes(&self) -> Vec<(String, String)> {
+        self.seen.iter().map(|mark| (self.sign(*mark), self.meaning(*mark))).collect()
+    }
+
+    /// A mark as it is written; a band as those that occur.
+    fn sign(&self, mark: Mark) -> String {
+        let Some(bands) = self.bands.get(&mark) else { return mark.sign().to_owned() };
+        let noise = if mark == Mark::NoisyBand { "~" } else { "" };
+        let mut signs: Vec<String> =
+            bands.iter().take(MOST_BANDS).map(|(low, high)| format!("{noise}{low}–{high}")).collect();
+        if bands.len() > MOST_BANDS {
+            signs.push("…".to_owned());
+        }
+        signs.join(", ")
     }
 
     fn meaning(&self, mark: Mark) -> String {
@@ -132,7 +188,9 @@ impl Mark {
     fn sign(self) -> &'static str {
         match self {
             Self::Perturbed => "~123",
-            Self::Banded => "0–9",
+            Self::Banded | Self::BandOfSum => "0–9",
+            Self::NoisyBand => "~0–9",
+            Self::NotShown => "not shown",
             Self::Merged => "merged",
             Self::OneDay => "one day",
             Self::TailCut => "cut",
@@ -147,6 +205,9 @@ impl Mark {
         match self {
             Self::Perturbed => "a number with noise, not the true one",
             Self::Banded => "not shown: it lies somewhere between the two; zero and small look alike",
+            Self::BandOfSum => "a sum with a band in it: it lies somewhere between the two",
+            Self::NoisyBand => "a sum with a band and with noise in it: it lies near these, not surely between them",
+            Self::NotShown => "a number that it would be computed from is not shown",
             Self::Merged => "not shown: too few events in this interval; it is part of the next one that is shown",
             Self::OneDay => "not shown: it would tell how many ended on one single day",
             Self::TailCut => "not shown: the curve ends before, since too few were at risk",
@@ -168,7 +229,8 @@ pub(crate) fn state_meanings(cells: impl Iterator<Item = Cell>) -> Vec<(&'static
     }
     let name = |mark: &Mark| match mark {
         Mark::Perturbed => "perturbed",
-        Mark::Banded => "banded",
+        Mark::Banded | Mark::BandOfSum | Mark::NoisyBand => "banded",
+        Mark::NotShown => "not_shown",
         Mark::Merged => "merged",
         Mark::OneDay => "one_day",
         Mark::TailCut => "tail_cut",
@@ -209,8 +271,21 @@ mod tests {
         );
         assert_eq!(marks.cell(&Cell::Exact { n: 7 }, true), "7*");
         assert_eq!(marks.cell(&Cell::Banded { low: 0, high: 4 }, true), "0–4", "a band tells nothing of a snapshot");
-        let signs: Vec<&str> = marks.footnotes().into_iter().map(|(sign, _)| sign).collect();
-        assert_eq!(signs, ["~123", "0–9", "merged", "one day", "cut", "(c)", "(h)", "(d)", "123*"]);
+        assert_eq!(marks.not_shown(), "not shown");
+        let signs: Vec<String> = marks.footnotes().into_iter().map(|(sign, _)| sign).collect();
+        let expected = ["~123", "0–4, 0–9", "merged", "one day", "cut", "(c)", "(h)", "(d)", "not shown", "123*"];
+        assert_eq!(signs, expected, "the bands are those that occur");
+    }
+
+    #[test]
+    fn a_sum_says_whether_a_band_or_noise_or_both_are_in_it() {
+        let (band, mut marks) = (Cell::Banded { low: 12, high: 16 }, Marks::default());
+        assert_eq!(marks.sum(&band, false), "12–16");
+        assert_eq!(marks.sum(&band, true), "~12–16");
+        assert_eq!(marks.sum(&Cell::Exact { n: 12 }, false), "12");
+        let notes = marks.footnotes();
+        assert_eq!(notes.iter().map(|note| note.0.as_str()).collect::<Vec<_>>(), ["12–16", "~12–16"]);
+        assert!(!notes[0].1.contains("noise") && notes[1].1.contains("noise"), "{notes:?}");
     }
 
     #[test]

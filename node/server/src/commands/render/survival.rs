@@ -1,13 +1,17 @@
 //! Life tables and curves.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use node_protocol::{
     answer::{Answer, Cut, GroupKey, SurvivalAnswer, SurvivalGroup},
+    cell::Cell,
     query::{Query, Statistic},
 };
 
-use super::Sheet;
+use super::{
+    Sheet,
+    behind::{noisy_curve, noisy_persons},
+};
 
 /// Width and height of the plot in characters.
 const PLOT: (usize, usize) = (66, 16);
@@ -29,34 +33,77 @@ impl Sheet {
             let mut groups = curves.iter().flat_map(|(_, answer)| &answer.groups);
             groups.any(|one| one.group == *group && one.persons.shown().is_some())
         };
-        let (mut rows, mut left_out) = (Vec::new(), 0);
+        let mut rows = Vec::new();
+        let mut left_out: Vec<&SurvivalGroup> = Vec::new();
         for (node, answer) in &curves {
-            let groups: Vec<&SurvivalGroup> =
-                answer.groups.iter().filter(|one| self.all || visible(&one.group)).collect();
-            left_out = answer.groups.len() - groups.len();
-            let noisy = !answer.release.is_exact();
+            let (groups, hidden): (Vec<_>, Vec<_>) =
+                answer.groups.iter().partition(|one| self.all || visible(&one.group));
+            left_out.extend(hidden);
             if !self.all && groups.iter().all(|group| group.persons.shown().is_none()) {
-                let band = groups.first().or(answer.groups.first().as_ref()).map(|group| group.persons);
-                let band = band.map(|band| self.marks.cell(&band, false)).unwrap_or_default();
-                rows.push(vec![(*node).to_owned(), "every group".to_owned(), band]);
+                let here = if groups.is_empty() { answer.groups.iter().collect() } else { groups };
+                rows.push(self.no_group((*node).to_owned(), &here, &shown));
                 continue;
             }
+            let noisy = !answer.release.is_exact();
             for (at, group) in groups.into_iter().enumerate() {
                 let name = if at == 0 { *node } else { "" };
-                rows.push([vec![name.to_owned()], self.curve(query, group, &shown, noisy)].concat());
+                let persons = self.marks.cell(&group.persons, group.as_of.is_some());
+                let cuts = self.cuts(group, &shown, &|_| noisy);
+                rows.push([vec![name.to_owned(), self.group(query, &group.group), persons], cuts].concat());
             }
         }
         self.curve_table(query, &shown, &rows, true);
-        if left_out > 0 {
-            let (s, are) = if left_out == 1 { ("", "is") } else { ("s", "are") };
-            self.line(&format!("({left_out} group{s} that no country may show {are} left out)"));
-        }
+        self.left_out(&left_out, None);
     }
 
-    pub(super) fn pooled_curves(&mut self, query: &Query, groups: &[SurvivalGroup], noisy: bool) {
+    pub(super) fn pooled_curves(&mut self, query: &Query, groups: &[SurvivalGroup], answers: &[(&str, &Answer)]) {
         let shown = shown_cuts(query);
-        let rows: Vec<Vec<String>> = groups.iter().map(|group| self.curve(query, group, &shown, noisy)).collect();
+        let has_number = |group: &&SurvivalGroup| {
+            group.persons.shown().is_some() || group.cuts.iter().any(|cut| cut.survival.is_some())
+        };
+        let (visible, left_out): (Vec<_>, Vec<_>) = groups.iter().partition(has_number);
+        let mut rows = Vec::new();
+        for group in visible {
+            let persons = self.marks.sum(&group.persons, noisy_persons(answers, &group.group));
+            let cuts = self.cuts(group, &shown, &|month| noisy_curve(answers, &group.group, month));
+            rows.push([vec![self.group(query, &group.group), persons], cuts].concat());
+        }
         self.curve_table(query, &shown, &rows, false);
+        self.left_out(&left_out, Some(answers));
+    }
+
+    /// One row for all groups of a country that shows none.
+    fn no_group(&mut self, node: String, groups: &[&SurvivalGroup], shown: &[u16]) -> Vec<String> {
+        let persons = self.marks_of(groups, None);
+        let mut row = vec![node, "every group".to_owned(), persons];
+        row.extend(shown.iter().map(|_| self.marks.not_shown()));
+        row
+    }
+
+    /// The different marks of the persons of some groups; `behind` are the answers that pooled ones are the sums of.
+    fn marks_of(&mut self, groups: &[&SurvivalGroup], behind: Option<&[(&str, &Answer)]>) -> String {
+        let mut marks: Vec<String> = Vec::new();
+        for group in groups {
+            let mark = match behind {
+                Some(answers) => self.marks.sum(&group.persons, noisy_persons(answers, &group.group)),
+                None => self.marks.cell(&group.persons, false),
+            };
+            if !marks.contains(&mark) {
+                marks.push(mark);
+            }
+        }
+        marks.join(", ")
+    }
+
+    /// Says how many groups have no row, and how their numbers are hidden.
+    fn left_out(&mut self, groups: &[&SurvivalGroup], behind: Option<&[(&str, &Answer)]>) {
+        let keys: BTreeSet<&GroupKey> = groups.iter().map(|group| &group.group).collect();
+        if keys.is_empty() {
+            return;
+        }
+        let (s, are) = if keys.len() == 1 { ("", "is") } else { ("s", "are") };
+        let marks = self.marks_of(groups, behind);
+        self.line(&format!("({} group{s} that no country may show {are} left out: {marks})", keys.len()));
     }
 
     fn curve_table(&mut self, query: &Query, shown: &[u16], rows: &[Vec<String>], by_node: bool) {
@@ -70,14 +117,24 @@ impl Sheet {
         self.line("(percent without the event at the month; 95 % interval)");
     }
 
-    fn curve(&mut self, query: &Query, group: &SurvivalGroup, shown: &[u16], noisy: bool) -> Vec<String> {
+    /// The cuts of a group; `noisy` says whether noise is in a month's number.
+    fn cuts(&mut self, group: &SurvivalGroup, shown: &[u16], noisy: &dyn Fn(u16) -> bool) -> Vec<String> {
         let earlier = group.as_of.is_some();
-        let mut row = vec![self.group(query, &group.group), self.marks.cell(&group.persons, earlier)];
-        for month in shown {
-            let cut = group.cuts.iter().find(|cut| cut.month == *month);
-            row.push(cut.map(|cut| self.percent(cut, noisy, earlier)).unwrap_or_default());
+        let cut = |month: &u16| match group.cuts.iter().find(|cut| cut.month == *month) {
+            Some(cut) => self.percent(cut, noisy(*month), earlier),
+            None => self.no_curve(&group.persons),
+        };
+        shown.iter().map(cut).collect()
+    }
+
+    /// In place of a curve that is absent since its persons are not shown.
+    fn no_curve(&mut self, persons: &Cell) -> String {
+        match persons {
+            Cell::Refused { .. } => self.marks.cell(persons, false),
+            // nobody is no curve, and nothing is hidden
+            Cell::Exact { n: 0 } => String::new(),
+            _ => self.marks.not_shown(),
         }
-        row
     }
 
     fn percent(&mut self, cut: &Cut, noisy: bool, earlier: bool) -> String {
@@ -87,7 +144,7 @@ impl Sheet {
             }
             (Some(survival), ..) => format!("{:.1}", survival * 100.0),
             // a number of events would be read as a percentage
-            (None, ..) if cut.events.shown().is_some() => return "not shown".to_owned(),
+            (None, ..) if cut.events.shown().is_some() => return self.marks.not_shown(),
             (None, ..) => return self.marks.cell(&cut.events, false),
         };
         self.marks.computed(number, noisy, earlier)
@@ -137,17 +194,15 @@ impl Sheet {
         let points = |group: &SurvivalGroup| -> Vec<(u16, f64)> {
             group.cuts.iter().filter_map(|cut| Some((cut.month, cut.survival?))).collect()
         };
-        let all: Vec<(u16, f64)> = groups.iter().flat_map(points).collect();
+        let groups: Vec<&SurvivalGroup> = groups.iter().filter(|group| !points(group).is_empty()).collect();
+        let all: Vec<(u16, f64)> = groups.iter().copied().flat_map(points).collect();
         let Some(last) = all.iter().map(|(month, _)| *month).max() else { return };
         let least = all.iter().map(|(_, survival)| *survival).fold(1.0, f64::min);
         let floor = (least * 10.0 - 0.5).floor().max(0.0) / 10.0;
         let mut canvas = vec![vec![' '; width]; height + 1];
-        let marks = curve_marks(groups);
+        let marks = curve_marks(&groups);
         for (group, mark) in groups.iter().zip(&marks) {
             let points = points(group);
-            if points.is_empty() {
-                continue;
-            }
             let (end, _) = points[points.len() - 1];
             for (column, place) in (0_u16..).zip(0..width) {
                 let month = f64::from(last) * f64::from(column) / (width - 1) as f64;
@@ -196,7 +251,7 @@ fn codes(group: &SurvivalGroup) -> String {
 }
 
 /// The last character of each group's codes, or letters where two would have the same.
-fn curve_marks(groups: &[SurvivalGroup]) -> Vec<char> {
+fn curve_marks(groups: &[&SurvivalGroup]) -> Vec<char> {
     let natural: Vec<char> = groups.iter().map(|group| codes(group).chars().last().unwrap_or('*')).collect();
     let twice = natural.iter().enumerate().any(|(at, mark)| natural[..at].contains(mark));
     if twice { ('a'..='z').cycle().take(groups.len()).collect() } else { natural }

@@ -1,12 +1,18 @@
 //! Counts, histograms and means as tables.
 
+use std::collections::BTreeSet;
+
 use node_protocol::{
-    answer::{Answer, HistogramGroup, MeanValue, PooledCount, PooledMean},
+    answer::{Answer, CountCell, HistogramGroup, MeanValue, PooledCount, PooledMean},
     cell::{Cell, Withheld},
     query::Query,
 };
 
-use super::{FEW_GROUPS, Sheet, number_of_countries};
+use super::{
+    FEW_GROUPS, Sheet,
+    behind::{noisy_bin, noisy_persons},
+    number_of_countries,
+};
 
 impl Sheet {
     pub(super) fn counts(&mut self, query: &Query, answers: &[(&str, &Answer)]) {
@@ -15,9 +21,10 @@ impl Sheet {
         for (node, answer) in answers {
             let Answer::Count(answer) = answer else { continue };
             let every = self.all || answer.cells.len() <= FEW_GROUPS;
-            let shown: Vec<_> = answer.cells.iter().filter(|one| every || one.persons.shown().is_some()).collect();
-            if shown.len() < answer.cells.len() {
-                left_out.push(format!("{} of {node}", answer.cells.len() - shown.len()));
+            let (shown, hidden): (Vec<_>, Vec<_>) =
+                answer.cells.iter().partition(|one| every || one.persons.shown().is_some());
+            if !hidden.is_empty() {
+                left_out.push(format!("{node} {}", self.by_mark(&hidden)));
             }
             for (at, one) in shown.into_iter().enumerate() {
                 let name = if at == 0 { (*node).to_owned() } else { String::new() };
@@ -34,11 +41,30 @@ impl Sheet {
         let head = ["node", grouping.as_str(), unit, "cases"];
         self.table(if with_cases { &head } else { &head[..3] }, &[2, 3], &rows);
         if !left_out.is_empty() {
-            self.line(&format!("(groups whose number is not shown are left out: {})", left_out.join(", ")));
+            self.line(&format!("(groups whose number is not shown are left out: {})", left_out.join("; ")));
         }
     }
 
-    pub(super) fn pooled_counts(&mut self, query: &Query, countries: u32, cells: &[PooledCount]) {
+    /// How many of some groups have which mark: `7 with 0–9, 2 with (c)`.
+    fn by_mark(&mut self, groups: &[&CountCell]) -> String {
+        let mut marks: Vec<(String, usize)> = Vec::new();
+        for one in groups {
+            let mark = self.marks.cell(&one.persons, false);
+            match marks.iter_mut().find(|(known, _)| *known == mark) {
+                Some((_, count)) => *count += 1,
+                None => marks.push((mark, 1)),
+            }
+        }
+        marks.iter().map(|(mark, count)| format!("{count} with {mark}")).collect::<Vec<_>>().join(", ")
+    }
+
+    pub(super) fn pooled_counts(
+        &mut self,
+        query: &Query,
+        countries: u32,
+        cells: &[PooledCount],
+        answers: &[(&str, &Answer)],
+    ) {
         self.line(&format!("\nPooled, {}", number_of_countries(countries)));
         let mut rows = Vec::new();
         for one in cells {
@@ -46,7 +72,7 @@ impl Sheet {
                 one.share.map(|s| format!("{:.1} % ({:.1}–{:.1})", s.value * 1e2, s.lower * 1e2, s.upper * 1e2));
             rows.push(vec![
                 self.group(query, &one.group),
-                self.marks.cell(&one.persons, false),
+                self.marks.sum(&one.persons, noisy_persons(answers, &one.group)),
                 share.unwrap_or_default(),
             ]);
         }
@@ -63,7 +89,7 @@ impl Sheet {
             let names = bin_names(&answer.lower_edges, self.words.field_unit(&query.table, &answer.field));
             let mut name = (*node).to_owned();
             for group in &answer.groups {
-                for row in self.bins(query, group, &names) {
+                for row in self.bins(query, group, &names, None) {
                     rows.push([vec![std::mem::take(&mut name)], row].concat());
                 }
             }
@@ -71,11 +97,17 @@ impl Sheet {
         self.histogram_table(query, &rows, true);
     }
 
-    pub(super) fn pooled_histogram(&mut self, query: &Query, field: &str, edges: &[u16], groups: &[HistogramGroup]) {
+    pub(super) fn pooled_histogram(
+        &mut self,
+        query: &Query,
+        (field, edges): (&str, &[u16]),
+        groups: &[HistogramGroup],
+        answers: &[(&str, &Answer)],
+    ) {
         let names = bin_names(edges, self.words.field_unit(&query.table, field));
         let mut rows = Vec::new();
         for group in groups {
-            rows.extend(self.bins(query, group, &names));
+            rows.extend(self.bins(query, group, &names, Some(answers)));
         }
         self.histogram_table(query, &rows, false);
     }
@@ -87,17 +119,31 @@ impl Sheet {
         self.table(&head[skipped..], &[3 - skipped], rows);
     }
 
-    /// Group, bin and number of each bin; a group of which nothing is shown is one row.
-    fn bins(&mut self, query: &Query, group: &HistogramGroup, names: &[String]) -> Vec<Vec<String>> {
+    /// Group, bin and number of each bin; a group of which nothing is shown is one row. `behind` are the answers that a pooled group
+    /// is the sum of.
+    fn bins(
+        &mut self,
+        query: &Query,
+        group: &HistogramGroup,
+        names: &[String],
+        behind: Option<&[(&str, &Answer)]>,
+    ) -> Vec<Vec<String>> {
         let mut name = self.group(query, &group.group);
         let earlier = group.as_of.is_some();
-        let nothing = group.bins.iter().chain([&group.missing]).all(|cell| cell.shown().is_none());
-        if let (true, false, Some(first)) = (nothing, self.all, group.bins.first()) {
-            return vec![vec![name, "every bin".to_owned(), self.marks.cell(first, earlier)]];
+        let cells: Vec<&Cell> = group.bins.iter().chain([&group.missing]).collect();
+        let marks = cells.iter().enumerate().map(|(bin, cell)| match behind {
+            Some(answers) => self.marks.sum(cell, noisy_bin(answers, &group.group, bin)),
+            None => self.marks.cell(cell, earlier),
+        });
+        let marks: Vec<String> = marks.collect();
+        if !self.all && cells.iter().all(|cell| cell.shown().is_none()) {
+            let different: BTreeSet<&str> = marks.iter().map(String::as_str).collect();
+            let different = different.into_iter().collect::<Vec<_>>().join(", ");
+            return vec![vec![name, "every bin".to_owned(), different]];
         }
         let missing = "missing".to_owned();
-        let cells = names.iter().zip(&group.bins).chain([(&missing, &group.missing)]);
-        cells.map(|(bin, cell)| vec![std::mem::take(&mut name), bin.clone(), self.marks.cell(cell, earlier)]).collect()
+        let names = names.iter().chain([&missing]);
+        names.zip(marks).map(|(bin, mark)| vec![std::mem::take(&mut name), bin.clone(), mark]).collect()
     }
 
     pub(super) fn means(&mut self, query: &Query, answers: &[(&str, &Answer)]) {
@@ -125,7 +171,7 @@ impl Sheet {
         let (persons, rows) = (self.marks.cell(&value.persons, earlier), self.marks.cell(&value.rows, earlier));
         let Some(sum) = value.sum else {
             let reason = value.withheld.map(|reason: Withheld| self.marks.cell(&Cell::Refused { reason }, earlier));
-            let absent = reason.unwrap_or_else(|| "not shown".to_owned());
+            let absent = reason.unwrap_or_else(|| self.marks.not_shown());
             return vec![persons, rows, absent.clone(), absent.clone(), absent];
         };
         let count = value.rows.shown().filter(|rows| *rows > 0);
@@ -133,7 +179,7 @@ impl Sheet {
         let deviation = count.zip(value.sum_of_squares).and_then(|(count, squares)| deviation(count, sum, squares));
         let mut text = |number: Option<String>| match number {
             Some(number) => self.marks.computed(number, noisy, earlier),
-            None => "not shown".to_owned(),
+            None => self.marks.not_shown(),
         };
         vec![
             persons,
@@ -144,24 +190,32 @@ impl Sheet {
         ]
     }
 
-    pub(super) fn pooled_means(&mut self, query: &Query, countries: u32, means: &[PooledMean], noisy: bool) {
+    pub(super) fn pooled_means(&mut self, query: &Query, countries: u32, means: &[PooledMean]) {
         self.line(&format!("\nPooled, {}", number_of_countries(countries)));
         let mut rows = Vec::new();
         for one in means {
-            let deviation = one.standard_deviation.map(|sd| self.marks.computed(format!("{sd:.1}"), noisy, false));
-            rows.push(vec![
+            let row = [
                 self.group(query, &one.group),
                 self.words.measure(&query.table, &one.field),
                 one.countries.to_string(),
-                self.marks.cell(&one.rows, false),
-                self.marks.computed(format!("{:.1}", one.mean), noisy, false),
-                deviation.unwrap_or_else(|| "not shown".to_owned()),
-                self.marks.computed(one.sum.to_string(), noisy, false),
-            ]);
+                self.marks.sum(&one.rows, false),
+                self.pooled_number(one, one.mean.map(|mean| format!("{mean:.1}"))),
+                self.pooled_number(one, one.standard_deviation.map(|sd| format!("{sd:.1}"))),
+                self.pooled_number(one, one.sum.map(|sum| sum.to_string())),
+            ];
+            rows.push(row.to_vec());
         }
         let grouping = self.words.grouping(query);
         let head = [grouping.as_str(), "of", "countries", "rows", "mean", "sd", "sum"];
         self.table(&head, &[2, 3, 4, 5, 6], &rows);
+    }
+
+    fn pooled_number(&mut self, one: &PooledMean, number: Option<String>) -> String {
+        match (number, one.withheld) {
+            (Some(number), _) => self.marks.computed(number, matches!(one.rows, Cell::Perturbed { .. }), false),
+            (None, Some(reason)) => self.marks.cell(&Cell::Refused { reason }, false),
+            (None, None) => self.marks.not_shown(),
+        }
     }
 }
 

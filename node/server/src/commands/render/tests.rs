@@ -74,7 +74,7 @@ fn curves_never_show_a_hidden_cut_as_a_number() {
 node  stage I to IV  persons  12 mo, %          60 mo, %  120 mo, %
 ar    Stage I             60    merged  80.0 (68.0–88.0)        cut
 (percent without the event at the month; 95 % interval)
-(1 group that no country may show is left out)
+(1 group that no country may show is left out: 0–9)
 "
         ),
         "{text}"
@@ -86,7 +86,9 @@ ar    Stage I             60    merged  80.0 (68.0–88.0)        cut
 fn a_steward_sees_every_number_that_would_leave() {
     let sample = survival();
     let text = answer(&sample.query, "ar", sample.nodes[0].answer.as_ref().unwrap());
-    assert!(text.contains("      (missing)          0–9\n"), "{text}");
+    let hidden = text.lines().find(|line| line.starts_with("      (missing)")).unwrap();
+    assert_eq!(hidden.split("  ").filter(|cell| cell.trim() == "not shown").count(), 3, "no cell is empty: {hidden}");
+    assert!(text.contains("  not shown a number that it would be computed from is not shown\n"), "{text}");
     assert!(
         text.contains(
             "\

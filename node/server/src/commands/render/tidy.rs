@@ -6,12 +6,19 @@ use anyhow::Context;
 use node_protocol::{
     answer::{Answer, GroupKey, Pooled, SurvivalGroup},
     cell::{Cell, Withheld},
+    query::Statistic,
     release::Release,
     study::Study,
 };
 use node_snapshot::durable;
 
-use super::{marks::state_meanings, status_word, tables::bin_names};
+use super::{
+    behind::{noisy_bin, noisy_curve, noisy_missing, noisy_persons},
+    marks::state_meanings,
+    status_word,
+    tables::bin_names,
+};
+use crate::commands::words::Words;
 
 /// The columns before and after those of the groups.
 const BEFORE: [&str; 2] = ["node", "status"];
@@ -41,6 +48,11 @@ enum Number {
         noisy: bool,
     },
     Hidden(Option<Withheld>),
+    /// A sum of countries in which one shows a band and another a number with noise.
+    NoisyBand {
+        low: u64,
+        high: u64,
+    },
 }
 
 /// What was written.
@@ -77,6 +89,10 @@ pub(crate) fn write(study: &Study, path: &Path) -> anyhow::Result<Written> {
 /// All rows of a study.
 struct Table {
     by: Vec<String>,
+    /// What the numbers count: persons, or hospitals.
+    unit: &'static str,
+    /// The months that were asked for, of a curve.
+    months: Vec<u16>,
     /// Node, status, group, row, problem.
     rows: Vec<(String, &'static str, Option<GroupKey>, Row, String)>,
 }
@@ -85,7 +101,12 @@ impl Table {
     fn of(study: &Study) -> Self {
         let mut by = study.query.by.clone();
         by.sort_unstable();
-        let mut table = Self { by, rows: Vec::new() };
+        let months = match &study.query.statistic {
+            Statistic::Survival { cuts_months, .. } => cuts_months.clone(),
+            _ => Vec::new(),
+        };
+        let unit = Words::built_in().unit(&study.query.table);
+        let mut table = Self { by, unit, months, rows: Vec::new() };
         for node in &study.nodes {
             let (name, status) = (node.node.as_str(), status_word(node.status));
             match &node.answer {
@@ -96,9 +117,10 @@ impl Table {
                 }
             }
         }
-        let noisy = study.nodes.iter().filter_map(|node| node.answer.as_ref()).any(|one| !one.release().is_exact());
+        let answers: Vec<(&str, &Answer)> =
+            study.nodes.iter().filter_map(|node| Some((node.node.as_str(), node.answer.as_ref()?))).collect();
         if let Some(pooled) = &study.pooled {
-            table.pooled(pooled, noisy);
+            table.pooled(pooled, &answers);
         }
         table
     }
@@ -122,7 +144,7 @@ impl Table {
             Answer::Count(answer) => {
                 for one in &answer.cells {
                     let as_of = since(&one.as_of);
-                    self.push(node, status, &one.group, count("persons", one.persons, &as_of));
+                    self.push(node, status, &one.group, count(self.unit, one.persons, &as_of));
                     if let Some(cases) = one.cases {
                         self.push(node, status, &one.group, count("cases", cases, &as_of));
                     }
@@ -132,7 +154,7 @@ impl Table {
                 for group in &answer.groups {
                     let as_of = since(&group.as_of);
                     for (bin, cell) in bin_names(&answer.lower_edges, "").into_iter().zip(&group.bins) {
-                        let row = Row { bin, field: answer.field.clone(), ..count("persons", *cell, &as_of) };
+                        let row = Row { bin, field: answer.field.clone(), ..count(self.unit, *cell, &as_of) };
                         self.push(node, status, &group.group, row);
                     }
                     let row = Row { field: answer.field.clone(), ..count("missing", group.missing, &as_of) };
@@ -144,7 +166,7 @@ impl Table {
                     let as_of = since(&group.as_of);
                     for (field, value) in answer.fields.iter().zip(&group.values) {
                         let of = |row: Row| Row { field: field.clone(), ..row };
-                        self.push(node, status, &group.group, of(count("persons", value.persons, &as_of)));
+                        self.push(node, status, &group.group, of(count(self.unit, value.persons, &as_of)));
                         self.push(node, status, &group.group, of(count("rows", value.rows, &as_of)));
                         let sums = [
                             ("sum", value.sum.map(|sum| sum.to_string())),
@@ -164,32 +186,41 @@ impl Table {
             Answer::Survival(answer) => {
                 for group in &answer.groups {
                     let as_of = since(&group.as_of);
-                    self.push(node, status, &group.group, count("persons", group.persons, &as_of));
+                    self.push(node, status, &group.group, count(self.unit, group.persons, &as_of));
                     self.push(node, status, &group.group, count("missing", group.missing, &as_of));
-                    self.curve(node, status, group, noisy, &count);
+                    self.curve((node, status), group, &|_| noisy, &count);
+                    self.boundaries((node, status), group, noisy, &count);
                 }
             }
         }
     }
 
+    /// The cuts of a group, as many as were asked for; `noisy` says whether noise is in a month's number.
     fn curve(
         &mut self,
-        node: &str,
-        status: &'static str,
+        (node, status): (&str, &'static str),
         group: &SurvivalGroup,
-        noisy: bool,
+        noisy: &dyn Fn(u16) -> bool,
         count: &dyn Fn(&'static str, Cell, &str) -> Row,
     ) {
+        // nobody is no curve, and nothing is hidden
+        if group.persons == (Cell::Exact { n: 0 }) && group.cuts.is_empty() {
+            return;
+        }
         let as_of = group.as_of.map(|id| id.to_string()).unwrap_or_default();
-        for cut in &group.cuts {
-            let at = |row: Row| Row { month: cut.month.to_string(), ..row };
+        for month in self.months.clone() {
+            let at = |row: Row| Row { month: month.to_string(), ..row };
+            let Some(cut) = group.cuts.iter().find(|cut| cut.month == month) else {
+                for quantity in ["at_risk", "events", "withdrawn", "survival"] {
+                    let number = Number::Hidden(withheld(&group.persons));
+                    self.push(node, status, &group.group, at(Row { quantity, number, ..Row::default() }));
+                }
+                continue;
+            };
             for (quantity, cell) in [("at_risk", cut.at_risk), ("events", cut.events), ("withdrawn", cut.withdrawn)] {
                 self.push(node, status, &group.group, at(count(quantity, cell, &as_of)));
             }
-            let why = [cut.events, cut.at_risk].iter().find_map(|cell| match cell {
-                Cell::Refused { reason } => Some(*reason),
-                _ => None,
-            });
+            let why = withheld(&cut.events).or(withheld(&cut.at_risk));
             let computed = [
                 ("survival", cut.survival),
                 ("standard_error", cut.standard_error),
@@ -198,7 +229,7 @@ impl Table {
             ];
             for (quantity, value) in computed {
                 let number = match value {
-                    Some(value) => Number::Computed { value: value.to_string(), noisy },
+                    Some(value) => Number::Computed { value: value.to_string(), noisy: noisy(month) },
                     None if quantity == "survival" => Number::Hidden(why),
                     None => continue,
                 };
@@ -210,6 +241,17 @@ impl Table {
                 );
             }
         }
+    }
+
+    /// The life table at every month at which it may be shown.
+    fn boundaries(
+        &mut self,
+        (node, status): (&str, &'static str),
+        group: &SurvivalGroup,
+        noisy: bool,
+        count: &dyn Fn(&'static str, Cell, &str) -> Row,
+    ) {
+        let as_of = group.as_of.map(|id| id.to_string()).unwrap_or_default();
         for (month, events, withdrawn, survival) in group.boundaries.rows() {
             let at = |row: Row| Row { month: month.to_string(), ..row };
             for (quantity, n) in [("boundary_events", events), ("boundary_withdrawn", withdrawn)] {
@@ -222,44 +264,49 @@ impl Table {
         }
     }
 
-    fn pooled(&mut self, pooled: &Pooled, noisy: bool) {
+    fn pooled(&mut self, pooled: &Pooled, answers: &[(&str, &Answer)]) {
         let (node, status) = ("pooled", "");
         let count = |quantity, cell: Cell, _: &str| Row { quantity, number: Number::Cell(cell), ..Row::default() };
+        let sum = |quantity, cell: Cell, noisy| Row { quantity, number: Number::sum(cell, noisy), ..Row::default() };
         match pooled {
             Pooled::Count { cells, .. } => {
                 for one in cells {
-                    self.push(node, status, &one.group, count("persons", one.persons, ""));
+                    let noisy = noisy_persons(answers, &one.group);
+                    self.push(node, status, &one.group, sum(self.unit, one.persons, noisy));
                     let Some(share) = one.share else { continue };
                     let parts = [("share", share.value), ("share_lower", share.lower), ("share_upper", share.upper)];
                     for (quantity, value) in parts {
-                        let number = Number::Computed { value: value.to_string(), noisy };
+                        // a share is of exact numbers alone
+                        let number = Number::Computed { value: value.to_string(), noisy: false };
                         self.push(node, status, &one.group, Row { quantity, number, ..Row::default() });
                     }
                 }
             }
             Pooled::Histogram { field, lower_edges, groups, .. } => {
                 for group in groups {
-                    for (bin, cell) in bin_names(lower_edges, "").into_iter().zip(&group.bins) {
-                        let row = Row { bin, field: field.clone(), ..count("persons", *cell, "") };
+                    let noisy = |bin| noisy_bin(answers, &group.group, bin);
+                    for (at, (bin, cell)) in bin_names(lower_edges, "").into_iter().zip(&group.bins).enumerate() {
+                        let row = Row { bin, field: field.clone(), ..sum(self.unit, *cell, noisy(at)) };
                         self.push(node, status, &group.group, row);
                     }
-                    let row = Row { field: field.clone(), ..count("missing", group.missing, "") };
-                    self.push(node, status, &group.group, row);
+                    let missing = sum("missing", group.missing, noisy(group.bins.len()));
+                    self.push(node, status, &group.group, Row { field: field.clone(), ..missing });
                 }
             }
             Pooled::Mean { means, .. } => {
                 for one in means {
+                    let noisy = matches!(one.rows, Cell::Perturbed { .. });
                     let of = |row: Row| Row { field: one.field.clone(), ..row };
                     self.push(node, status, &one.group, of(count("rows", one.rows, "")));
                     let parts = [
-                        ("sum", Some(one.sum.to_string())),
-                        ("mean", Some(one.mean.to_string())),
+                        ("sum", one.sum.map(|sum| sum.to_string())),
+                        ("mean", one.mean.map(|mean| mean.to_string())),
                         ("standard_deviation", one.standard_deviation.map(|sd| sd.to_string())),
                     ];
                     for (quantity, value) in parts {
                         let number = match value {
                             Some(value) => Number::Computed { value, noisy },
-                            None => Number::Hidden(None),
+                            None => Number::Hidden(one.withheld),
                         };
                         self.push(node, status, &one.group, of(Row { quantity, number, ..Row::default() }));
                     }
@@ -267,9 +314,10 @@ impl Table {
             }
             Pooled::Survival { groups, .. } => {
                 for group in groups {
-                    self.push(node, status, &group.group, count("persons", group.persons, ""));
-                    self.push(node, status, &group.group, count("missing", group.missing, ""));
-                    self.curve(node, status, group, noisy, &count);
+                    let key = &group.group;
+                    self.push(node, status, key, sum(self.unit, group.persons, noisy_persons(answers, key)));
+                    self.push(node, status, key, sum("missing", group.missing, noisy_missing(answers, key)));
+                    self.curve((node, status), group, &|month| noisy_curve(answers, key, month), &count);
                 }
             }
         }
@@ -280,7 +328,7 @@ impl Table {
     }
 
     fn meanings(&self) -> Vec<(&'static str, String)> {
-        let mut meanings = state_meanings(self.numbers().filter_map(Number::as_cell));
+        let mut meanings = state_meanings(self.numbers().flat_map(Number::as_cells));
         if self.rows.iter().any(|(.., row, _)| !row.as_of.is_empty()) {
             let meaning = "the number of an earlier snapshot, named here: fewer than the threshold have changed since";
             meanings.push(("as_of", meaning.to_owned()));
@@ -339,21 +387,39 @@ fn noise_of(release: &Release) -> String {
     }
 }
 
+/// Why a number is refused, where it is.
+fn withheld(cell: &Cell) -> Option<Withheld> {
+    match cell {
+        Cell::Refused { reason } => Some(*reason),
+        _ => None,
+    }
+}
+
 impl Number {
+    /// A sum of countries, which may have noise and a band in it at once.
+    fn sum(cell: Cell, noisy: bool) -> Self {
+        match cell {
+            Cell::Banded { low, high } if noisy => Self::NoisyBand { low, high },
+            _ => Self::Cell(cell),
+        }
+    }
+
     fn value(&self) -> Option<String> {
         match self {
             Self::Cell(cell) => cell.shown().map(|n| n.to_string()),
             Self::Computed { value, .. } => Some(value.clone()),
-            Self::None | Self::Hidden(_) => None,
+            Self::None | Self::Hidden(_) | Self::NoisyBand { .. } => None,
         }
     }
 
-    fn as_cell(&self) -> Option<Cell> {
+    /// Cells of the same states, whose meanings explain this one.
+    fn as_cells(&self) -> Vec<Cell> {
         match self {
-            Self::Cell(cell) => Some(*cell),
-            Self::Computed { noisy: true, .. } => Some(Cell::Perturbed { n: 1 }),
-            Self::Hidden(Some(reason)) => Some(Cell::Refused { reason: *reason }),
-            Self::None | Self::Computed { .. } | Self::Hidden(None) => None,
+            Self::Cell(cell) => vec![*cell],
+            Self::Computed { noisy: true, .. } => vec![Cell::Perturbed { n: 1 }],
+            Self::Hidden(Some(reason)) => vec![Cell::Refused { reason: *reason }],
+            Self::NoisyBand { low, high } => vec![Cell::Banded { low: *low, high: *high }, Cell::Perturbed { n: 1 }],
+            Self::None | Self::Computed { .. } | Self::Hidden(None) => Vec::new(),
         }
     }
 
@@ -362,14 +428,16 @@ impl Number {
             Self::None => "",
             Self::Cell(Cell::Exact { .. }) | Self::Computed { noisy: false, .. } => "exact",
             Self::Cell(Cell::Perturbed { .. }) | Self::Computed { noisy: true, .. } => "perturbed",
-            Self::Cell(Cell::Banded { .. }) => "banded",
+            Self::Cell(Cell::Banded { .. }) | Self::NoisyBand { .. } => "banded",
             Self::Cell(Cell::Refused { .. }) | Self::Hidden(_) => "refused",
         }
     }
 
     fn band(&self) -> (String, String) {
         match self {
-            Self::Cell(Cell::Banded { low, high }) => (low.to_string(), high.to_string()),
+            Self::Cell(Cell::Banded { low, high }) | Self::NoisyBand { low, high } => {
+                (low.to_string(), high.to_string())
+            }
             _ => (String::new(), String::new()),
         }
     }
@@ -378,6 +446,7 @@ impl Number {
         let reason = match self {
             Self::Cell(Cell::Refused { reason }) | Self::Hidden(Some(reason)) => reason,
             Self::Hidden(None) => return "not_shown",
+            Self::NoisyBand { .. } => return "perturbed",
             _ => return "",
         };
         match reason {
@@ -432,6 +501,25 @@ pooled,,2,,persons,,,,banded,0,9,,,,
             }
             assert!(hidden > 0, "the sample has hidden numbers");
         }
+    }
+
+    #[test]
+    fn a_curve_that_is_hidden_has_a_row_for_each_number_that_was_asked_for() {
+        let text = csv(&samples::survival());
+        let hidden: Vec<&str> = text.lines().filter(|line| line.starts_with("ar,answered,(missing),")).collect();
+        let of = |quantity: &str| hidden.iter().filter(|line| line.contains(&format!(",{quantity},"))).count();
+        assert_eq!([of("at_risk"), of("events"), of("withdrawn"), of("survival")], [3; 4], "{text}");
+        assert!(
+            hidden.iter().filter(|line| line.contains(",refused,")).all(|line| line.contains("not_shown")),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_sum_with_a_band_and_noise_in_it_says_both() {
+        let number = Number::sum(Cell::Banded { low: 12, high: 16 }, true);
+        assert_eq!((number.state(), number.reason()), ("banded", "perturbed"));
+        assert_eq!((number.value(), number.band()), (None, ("12".to_owned(), "16".to_owned())));
     }
 
     #[test]
