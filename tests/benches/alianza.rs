@@ -229,7 +229,7 @@ fn released() -> Released<Answer> {
         &draft,
         permitted.conditions().safeguards,
         Vec::new(),
-        membership(&[question], &[]).unwrap(),
+        membership(&[question], &[], 0).unwrap(),
         &Work::default(),
     )
     .unwrap()
