@@ -281,7 +281,8 @@ impl Group {
         for (at, draft) in self.drafts.iter().enumerate() {
             hidden.extend(draft.hidden().into_iter().map(|cell| (out.len() + at, cell)));
         }
-        let patterns = membership(&questions, &hidden, out.len())?;
+        // nobody chooses the indicators: that one of them counts everybody whom another counts is a figure like any other
+        let patterns = membership(&questions, &hidden, usize::MAX)?;
         let known = out.into_iter().map(|out| out.cells).collect();
         Ok(joint::release_catalogue(&self.drafts, known, patterns, &Work::default())?)
     }
