@@ -90,7 +90,7 @@ impl Choice<'_> {
         let cells = Cells::of(self.membership, states, differences)?;
         let mut requests: Vec<CellRequest> =
             cells.places.iter().map(|&(question, cell)| self.request(states, question, cell)).collect();
-        let nobody = CellRequest { state: Wanted::MustHide, told: Told::Nothing, table: u32::MAX, bundle: None };
+        let nobody = CellRequest { state: Wanted::Nobody, told: Told::Nothing, table: u32::MAX, bundle: None };
         requests.resize(cells.linked.cells().len(), nobody);
         let Safeguards { persons, events, .. } = self.safeguards;
         let least = Least { persons: u64::from(persons), events: u64::from(events) };

@@ -33,6 +33,8 @@ pub enum Wanted {
     },
     /// It was released earlier and cannot be taken back.
     Shown,
+    /// It is no cell of a table: nobody is in it, and that must not follow from the cells that are shown.
+    Nobody,
 }
 
 /// What is told of a cell where it is hidden.
@@ -166,7 +168,7 @@ impl<'a> Choice<'a> {
             drew_small: false,
         };
         for (cell, request) in requests.iter().enumerate() {
-            if request.state == Wanted::MustHide {
+            if matches!(request.state, Wanted::MustHide | Wanted::Nobody) {
                 choice.hide(number(cell));
             }
         }
@@ -344,7 +346,8 @@ impl<'a> Choice<'a> {
     }
 
     fn primary(&self) -> Vec<u32> {
-        (0..self.hidden.len()).filter(|cell| self.hidden[*cell] && self.is_small(*cell)).map(number).collect()
+        let is_cell = |cell: &usize| self.hidden[*cell] && self.requests[*cell].state != Wanted::Nobody;
+        (0..self.hidden.len()).filter(|cell| is_cell(cell) && self.is_small(*cell)).map(number).collect()
     }
 
     fn empty_hidden(&self) -> Vec<u32> {
@@ -364,7 +367,7 @@ impl<'a> Choice<'a> {
     fn group_cost(&self, group: &[u32]) -> u64 {
         group.iter().fold(0, |sum, cell| match self.requests[*cell as usize].state {
             Wanted::MayShow { cost } => cost.saturating_add(sum),
-            Wanted::MustHide | Wanted::Shown => sum,
+            Wanted::MustHide | Wanted::Shown | Wanted::Nobody => sum,
         })
     }
 
