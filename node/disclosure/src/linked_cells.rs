@@ -107,6 +107,10 @@ impl Choice<'_> {
     fn request(&self, states: &[Vec<State>], question: usize, cell: usize) -> CellRequest {
         let draft = question.checked_sub(self.first).map(|at| &self.drafts[at]);
         let state = match (states[question][cell], draft) {
+            // a total is what most readers look for: everything else is hidden first
+            (State::Shown, Some(draft)) if draft.layout().len() == 1 => {
+                Wanted::MayShow { cost: draft.cost(cell).saturating_mul(TOTAL) }
+            }
             (State::Shown, Some(draft)) => Wanted::MayShow { cost: draft.cost(cell) },
             (State::Shown, None) => Wanted::Shown,
             _ => Wanted::MustHide,
@@ -135,6 +139,9 @@ impl Choice<'_> {
         if all > 0.0 { lost / all } else { 0.0 }
     }
 }
+
+/// How much more it costs to hide a total than another cell of as many persons.
+const TOTAL: u64 = 1_000;
 
 /// Groups of an answer are fewer than a million, so that numbers of bundles do not meet.
 fn bundle(question: usize, group: usize) -> u32 {
