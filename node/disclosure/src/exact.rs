@@ -126,14 +126,15 @@ mod tests {
     }
 
     /// A total that is known, and a draft of its parts.
-    fn parts_of_a_total(persons: &[u64], differences: Vec<Vec<u32>>) -> Result<Answer, ExactRefusal> {
+    fn parts_of_a_total(persons: &[u64], beside: Vec<Vec<u32>>) -> Result<Answer, ExactRefusal> {
         let known = (Layout::Groups { groups: 1 }, vec![State::Shown]);
         let patterns = persons.iter().zip(1..).map(|(units, cell)| UnitPattern { cells: vec![0, cell], units: *units });
         let membership = Membership {
             layouts: vec![Layout::Groups { groups: 1 }, Layout::Groups { groups: persons.len() }],
             offsets: vec![0, 1],
             patterns: patterns.collect(),
-            differences,
+            differences: (0..beside.len()).map(|at| vec![u32::try_from(persons.len() + at).unwrap()]).collect(),
+            beside: beside.into_iter().map(|cells| UnitPattern { cells, units: 0 }).collect(),
         };
         let sealed = Confidential::seal(membership, conditions());
         let released = release_exact(&draft(persons), SAFEGUARDS, vec![known], sealed, &Work::default())?;

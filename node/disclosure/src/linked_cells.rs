@@ -52,18 +52,18 @@ pub(crate) fn suppress(
     let choice = Choice { membership, drafts, first, told, safeguards };
     let (mut rounds, mut narrow, mut proved) = (0, 0, true);
     // those who could be beside a cell would make every other combination look less certain than it is: they come in by themselves
-    let passes: &[&[Vec<u32>]] =
-        if membership.differences.is_empty() { &[&[]] } else { &[&[], &membership.differences] };
-    for differences in passes {
-        let protected = choice.hide(&mut states, differences, work)?;
+    let passes: &[bool] = if membership.differences.is_empty() { &[false] } else { &[false, true] };
+    for with_differences in passes {
+        let protected = choice.hide(&mut states, *with_differences, work)?;
         rounds += protected.rounds;
         narrow = protected.narrow.len();
         proved &= protected.pinned.is_empty();
     }
     let utility_lost = choice.lost(&before, &states);
     if told == Told::Nothing {
-        let hidden =
-            states[first..].iter_mut().flatten().filter(|state| !matches!(state, State::Shown | State::Absent));
+        // below a threshold of one lies zero alone: it is no secret
+        let is_open = |state: &State| matches!(state, State::Shown | State::Absent | State::Banded { below: 0..=1 });
+        let hidden = states[first..].iter_mut().flatten().filter(|state| !is_open(state));
         hidden.for_each(|state| *state = State::Unmarked);
     }
     Ok(Suppressed { states, proved, utility_lost, rounds, narrow })
@@ -84,10 +84,10 @@ impl Choice<'_> {
     fn hide(
         &self,
         states: &mut [Vec<State>],
-        differences: &[Vec<u32>],
+        with_differences: bool,
         work: &Work,
     ) -> Result<Protected, SuppressionError> {
-        let cells = Cells::of(self.membership, states, differences)?;
+        let cells = Cells::of(self.membership, states, with_differences)?;
         let mut requests: Vec<CellRequest> =
             cells.places.iter().map(|&(question, cell)| self.request(states, question, cell)).collect();
         let nobody = CellRequest { state: Wanted::Nobody, told: Told::Nothing, table: u32::MAX, bundle: None };
@@ -156,9 +156,9 @@ struct Cells {
 }
 
 impl Cells {
-    /// Of the questions of `membership`, whose cells have these states. Cells that are in no answer are left out. Each of the
-    /// `differences` has a cell of its own, in which nobody is.
-    fn of(membership: &Membership, states: &[Vec<State>], differences: &[Vec<u32>]) -> Result<Self, LinkedError> {
+    /// Of the questions of `membership`, whose cells have these states. Cells that are in no answer are left out. With its differences
+    /// each of them is a cell more, in which nobody is.
+    fn of(membership: &Membership, states: &[Vec<State>], with_differences: bool) -> Result<Self, LinkedError> {
         let total: usize = membership.layouts.iter().map(Layout::len).sum();
         let mut number = vec![u32::MAX; total];
         let (mut places, mut infos) = (Vec::new(), Vec::new());
@@ -171,19 +171,24 @@ impl Cells {
                 infos.push(CellInfo { protects });
             }
         }
-        let numbers = |cells: &[u32]| -> Vec<u32> {
-            cells.iter().map(|cell| number[*cell as usize]).filter(|cell| *cell != u32::MAX).collect()
+        let (beside, differences) = if with_differences {
+            (membership.beside.as_slice(), membership.differences.as_slice())
+        } else {
+            (&[][..], &[][..])
         };
-        let mut patterns: Vec<Pattern> = membership
-            .patterns
-            .iter()
-            .map(|pattern| Pattern { cells: numbers(&pattern.cells), units: pattern.units })
+        let all = membership.patterns.iter().chain(beside);
+        let mut patterns: Vec<Pattern> = all
+            .map(|pattern| {
+                let cells = pattern.cells.iter().map(|cell| number[*cell as usize]);
+                Pattern { cells: cells.filter(|cell| *cell != u32::MAX).collect(), units: pattern.units }
+            })
             .collect();
-        for cells in differences {
+        for difference in differences {
             let own = u32::try_from(infos.len()).unwrap_or(u32::MAX);
             infos.push(CellInfo { protects: Protects::Persons });
-            let cells = numbers(cells).into_iter().chain([own]).collect();
-            patterns.push(Pattern { cells, units: 0 });
+            for pattern in difference {
+                patterns[*pattern as usize].cells.push(own);
+            }
         }
         Ok(Self { linked: Linked::new(infos, patterns)?, places })
     }

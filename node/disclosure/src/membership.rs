@@ -11,8 +11,10 @@ pub struct Membership {
     pub offsets: Vec<u32>,
     /// The patterns; every person belongs to one.
     pub patterns: Vec<UnitPattern>,
-    /// The cells of persons who do not exist but could, each in a cell of one question that another question counts everybody of: that
-    /// nobody else is there would follow by subtraction.
+    /// Patterns of persons who do not exist but could, each in a cell of one question that another question counts everybody of.
+    pub beside: Vec<UnitPattern>,
+    /// Those in such a cell whom the other question does not count, as places in `patterns` followed by `beside`: that nobody is there
+    /// would follow by subtraction.
     pub differences: Vec<Vec<u32>>,
 }
 

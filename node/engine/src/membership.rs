@@ -13,6 +13,8 @@ mod phantoms;
 mod universe;
 mod values;
 
+use std::collections::BTreeSet;
+
 use node_disclosure::{
     confidential::Confidential,
     layout::Layout,
@@ -118,17 +120,19 @@ fn link(questions: &[Question<'_>], hidden: &[(usize, usize)], drafts: usize) ->
             && (question >= drafts || reach.question >= drafts)
             && universe.table_of(question) == universe.table_of(reach.question)
     });
-    let beside: Vec<_> = covered
-        .into_iter()
-        .map(|(cell, reach)| {
-            let question = question_of(cell);
-            (question, cell - offsets[question] as usize, &reaches.all[reach].outside)
-        })
-        .collect();
-    let differences = phantoms.beside(&beside, &offsets)?;
     let in_cells = phantoms.in_cells(hidden, &offsets)?;
     patterns.extend(in_cells.into_iter().map(|cells| UnitPattern { cells, units: 0 }));
-    Ok(Membership { layouts, offsets, patterns, differences })
+    let certain = patterns.len();
+    let of_pair = |&(cell, reach): &(usize, usize)| {
+        let question = question_of(cell);
+        (question, cell - offsets[question] as usize, &reaches.all[reach].outside)
+    };
+    let beside: BTreeSet<Vec<u32>> =
+        phantoms.beside(&covered.iter().map(of_pair).collect::<Vec<_>>(), &offsets)?.into_iter().collect();
+    patterns.extend(beside.into_iter().map(|cells| UnitPattern { cells, units: 0 }));
+    let differences = reaches.between(&covered, &patterns);
+    let beside = patterns.split_off(certain);
+    Ok(Membership { layouts, offsets, patterns, beside, differences })
 }
 
 /// The patterns of all units that there are.

@@ -25,6 +25,8 @@ pub struct Determined {
     pub cells: Vec<u32>,
     /// How many units are in the set; 0 for a hidden cell that is shown to be empty.
     pub units: u64,
+    /// The hidden cell that is shown to be empty.
+    pub empty: Option<u32>,
 }
 
 /// More than one pass can judge within the bounds on work.
@@ -118,12 +120,16 @@ fn pass(
         released.iter().zip(rows).filter(|(_, value)| **value != 0).map(|(cell, _)| *cell).collect()
     };
     let small = staged.small_sets(&basis, least, work, most).map_err(|TooLarge| NotJudged)?;
-    let mut found: Vec<Determined> =
-        small.iter().map(|SmallSet { rows, units }| Determined { cells: participants(rows), units: *units }).collect();
-    let questions = empty_cells(linked, hidden, &column_of, &staged);
+    let mut found: Vec<Determined> = small
+        .iter()
+        .map(|SmallSet { rows, units }| Determined { cells: participants(rows), units: *units, empty: None })
+        .collect();
+    let (asked, questions): (Vec<u32>, Vec<Vec<u32>>) =
+        empty_cells(linked, hidden, &column_of, &staged).into_iter().unzip();
     if found.len() < most && !questions.is_empty() {
-        for rows in staged.empty_sets(&basis, &questions).into_iter().flatten() {
-            found.push(Determined { cells: participants(&rows), units: 0 });
+        for (cell, rows) in asked.into_iter().zip(staged.empty_sets(&basis, &questions)) {
+            let determined = |rows: Vec<u64>| Determined { cells: participants(&rows), units: 0, empty: Some(cell) };
+            found.extend(rows.map(determined));
         }
         found.truncate(most);
     }
@@ -131,13 +137,13 @@ fn pass(
 }
 
 /// The merged patterns of each hidden cell without units whose set the released cells might tell apart.
-fn empty_cells(linked: &Linked, hidden: &[u32], column_of: &[u32], staged: &Staged) -> Vec<Vec<u32>> {
+fn empty_cells(linked: &Linked, hidden: &[u32], column_of: &[u32], staged: &Staged) -> Vec<(u32, Vec<u32>)> {
     let mut question_of = vec![NONE; linked.cells().len()];
-    let mut questions: Vec<(Vec<u32>, bool)> = Vec::new();
+    let mut questions: Vec<(u32, Vec<u32>, bool)> = Vec::new();
     for &cell in hidden {
         if question_of[cell as usize] == NONE {
             question_of[cell as usize] = number(questions.len());
-            questions.push((Vec::new(), true));
+            questions.push((cell, Vec::new(), true));
         }
     }
     if questions.is_empty() {
@@ -145,7 +151,7 @@ fn empty_cells(linked: &Linked, hidden: &[u32], column_of: &[u32], staged: &Stag
     }
     for (pattern, (cells, units)) in linked.patterns().enumerate() {
         for &cell in cells {
-            if let Some((columns, empty)) = questions.get_mut(question_of[cell as usize] as usize) {
+            if let Some((_, columns, empty)) = questions.get_mut(question_of[cell as usize] as usize) {
                 *empty &= units == 0 && column_of[pattern] != NONE;
                 if *empty {
                     columns.push(column_of[pattern]);
@@ -154,7 +160,7 @@ fn empty_cells(linked: &Linked, hidden: &[u32], column_of: &[u32], staged: &Stag
         }
     }
     let mut asked = Vec::new();
-    for (mut columns, empty) in questions {
+    for (cell, mut columns, empty) in questions {
         if !empty || columns.is_empty() {
             continue;
         }
@@ -164,7 +170,7 @@ fn empty_cells(linked: &Linked, hidden: &[u32], column_of: &[u32], staged: &Stag
             columns.chunk_by(|left, right| left == right).all(|run| run.len() == staged.members(run[0]) as usize);
         columns.dedup();
         if whole {
-            asked.push(columns);
+            asked.push((cell, columns));
         }
     }
     asked
@@ -252,7 +258,7 @@ mod tests {
     fn a_set_inside_another_is_found_by_their_difference() {
         let linked = persons(2, &[(&[0, 1], 18), (&[0], 2)]);
         let verdict = audit(&linked, &[0, 1], &[], FIVE, &Work::default());
-        assert_eq!(verdict, Verdict::Determined(Determined { cells: vec![0, 1], units: 2 }));
+        assert_eq!(verdict, Verdict::Determined(Determined { cells: vec![0, 1], units: 2, empty: None }));
         assert_eq!(audit(&linked, &[0], &[], FIVE, &Work::default()), Verdict::Safe);
         let wide = persons(2, &[(&[0, 1], 18), (&[0], 5)]);
         assert_eq!(audit(&wide, &[0, 1], &[], FIVE, &Work::default()), Verdict::Safe);

@@ -178,6 +178,7 @@ impl<'a> Choice<'a> {
 
     /// Audits and hides, for each small set found, the cheapest cell that takes part.
     fn hide_until_safe(&mut self, work: &Work) -> Result<(), NotJudged> {
+        let past = self.known_to_be_empty(work)?;
         // patterns that the cells still shown cannot tell apart stay so: later passes have less to read
         let mut flat = None;
         loop {
@@ -187,7 +188,7 @@ impl<'a> Choice<'a> {
             let most = PER_PASS + self.unfixable;
             let mut found = audit::find(self.linked, &shrunk, &released, &[], self.least, work, most)?;
             if !self.break_up(&found) {
-                let zeros = self.empty_hidden();
+                let zeros: Vec<u32> = self.empty_hidden().into_iter().filter(|cell| !past.contains(cell)).collect();
                 if zeros.is_empty() {
                     return Ok(());
                 }
@@ -198,6 +199,18 @@ impl<'a> Choice<'a> {
             }
             flat = Some(shrunk);
         }
+    }
+
+    /// Hidden cells that are shown to be empty by what was released earlier alone: nothing hides that any more.
+    fn known_to_be_empty(&self, work: &Work) -> Result<HashSet<u32>, NotJudged> {
+        let known: Vec<u32> =
+            self.shown().into_iter().filter(|cell| self.requests[*cell as usize].state == Wanted::Shown).collect();
+        let zeros = self.empty_hidden();
+        if known.is_empty() || zeros.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let found = audit::find(self.linked, self.linked.flat(), &known, &zeros, self.least, work, usize::MAX)?;
+        Ok(found.into_iter().filter_map(|determined| determined.empty).collect())
     }
 
     /// Hides a cell of each set found; false where none was hidden.

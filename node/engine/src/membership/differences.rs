@@ -1,5 +1,7 @@
 //! Where everybody in a cell of one question is also counted by another: a subtraction would tell that nobody else is.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use node_disclosure::{
     layout::{Counts, Layout},
     membership::UnitPattern,
@@ -88,5 +90,31 @@ impl Reaches {
             covered.extend(pairs.map(|(at, _)| (cell, at)));
         }
         covered
+    }
+
+    /// For each pair of a cell and a reach those who are in the cell and outside of the reach, as places in `patterns`; none twice.
+    pub(super) fn between(&self, covered: &[(usize, usize)], patterns: &[UnitPattern]) -> Vec<Vec<u32>> {
+        let mut of_cell: HashMap<usize, Vec<u32>> = covered.iter().map(|(cell, _)| (*cell, Vec::new())).collect();
+        let mut inside: Vec<HashSet<u32>> = Vec::with_capacity(patterns.len());
+        for (pattern, place) in patterns.iter().zip(0_u32..) {
+            inside.push(pattern.cells.iter().map(|cell| self.of_cell[*cell as usize]).collect());
+            for cell in &pattern.cells {
+                if pattern.units == 0
+                    && let Some(here) = of_cell.get_mut(&(*cell as usize))
+                {
+                    here.push(place);
+                }
+            }
+        }
+        let mut sets = BTreeSet::new();
+        for (cell, reach) in covered {
+            let reach = u32::try_from(*reach).unwrap_or(NONE);
+            let here = of_cell.get(cell).into_iter().flatten().copied();
+            let outside: Vec<u32> = here.filter(|place| !inside[*place as usize].contains(&reach)).collect();
+            if !outside.is_empty() {
+                sets.insert(outside);
+            }
+        }
+        sets.into_iter().collect()
     }
 }

@@ -505,7 +505,9 @@ fn that_nobody_lies_between_two_questions_is_told_as_a_difference() {
     let membership = link(&questions, &[], 2).unwrap();
     let offset = membership.offsets[1];
     // a girl of unknown stage, and nobody else: a boy of unknown stage there is, and every known stage is counted
-    assert_eq!(membership.differences, [vec![1, offset + u32::from(stages[2])]]);
+    assert_eq!(membership.beside.len(), 1);
+    assert_eq!(membership.beside[0].cells, [1, offset + u32::from(stages[2])]);
+    assert_eq!(membership.differences, [vec![u32::try_from(membership.patterns.len()).unwrap()]]);
     assert!(link(&questions, &[], 3).unwrap().differences.is_empty(), "none of them is new");
     assert!(link(&questions, &[(0, 1)], 2).unwrap().differences.is_empty(), "nothing is subtracted from a hidden cell");
 }

@@ -13,7 +13,7 @@ use node_engine::{
 use node_policy::{permit::permit_audit, policy::Policy};
 use node_protocol::{
     answer::Answer,
-    cell::{Cell, Withheld},
+    cell::Cell,
     query::{Query, Statistic, bins},
 };
 use node_responder::answer::Published;
@@ -72,7 +72,7 @@ impl Judge for TruthJudge {
 /// Below a threshold of one lies zero alone.
 fn show_zeros(answer: &mut Answer) {
     let show = |cell: &mut Cell| {
-        if *cell == (Cell::Refused { reason: Withheld::Unspecified }) {
+        if *cell == (Cell::Banded { low: 0, high: 0 }) {
             *cell = Cell::Exact { n: 0 };
         }
     };
