@@ -13,11 +13,11 @@ use crate::SIXTEEN;
 /// Years at which `truth.json` gives the curve, as cuts; the base grid ends at ten.
 const YEARS: &str = "12,24,36,60,120";
 
-/// Everybody there has this tumour. A question about all children would tell, beside the catalogue, that nobody has another one: it is
-/// not answered exactly.
+/// Within the alliance's extract, as the indicators are: beside them, a question about all children would tell that nobody lies outside of
+/// it, so that it is not answered exactly.
 fn survival(by: &str, cuts: &str) -> String {
     format!(
-        r#"{{"dictionary":"1.0","table":"cases","where":[{{"field":"index_cancer","in":["WILMS"]}}],"by":[{by}],
+        r#"{{"dictionary":"1.1","table":"cases","where":[{{"field":"alliance_extract","in":["yes"]}}],"by":[{by}],
             "statistic":{{"kind":"survival","endpoint":"event_free","cuts_months":[{cuts}]}}}}"#
     )
 }
