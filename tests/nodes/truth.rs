@@ -2,7 +2,7 @@
 
 use node_protocol::{
     answer::{Answer, Pooled, SurvivalGroup},
-    cell::Cell,
+    cell::{Cell, Withheld},
     study::{Status, Study},
 };
 use node_tests::{Federation, Plan, json, policy, wilms};
@@ -86,8 +86,8 @@ async fn each_country_equals_r_wherever_nothing_was_merged() {
             let group = groups(&study, node).remove(0);
             let children = site["n"].as_u64().unwrap();
             if children < 5 {
-                assert_eq!(group.persons, Cell::Banded { low: 0, high: 4 }, "{split} {node}");
-                assert!(group.cuts.is_empty() && group.boundaries.is_empty(), "nothing but a band: {split} {node}");
+                assert_eq!(group.persons, Cell::Refused { reason: Withheld::Unspecified }, "{split} {node}");
+                assert!(group.cuts.is_empty() && group.boundaries.is_empty(), "nothing but a mark: {split} {node}");
             } else {
                 assert_eq!(group.persons, Cell::Exact { n: children }, "{split} {node}");
                 shown += compare(&group, &site["km"], &format!("{split} {node}"));

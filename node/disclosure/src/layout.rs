@@ -153,6 +153,15 @@ impl Layout {
         })
     }
 
+    /// Whether the cell counts those of a group that lack the time or the value.
+    #[must_use]
+    pub fn counts_missing(&self, cell: usize) -> bool {
+        match (self, self.counts(cell)) {
+            (Self::Bins { bins, .. }, Some(Counts::Bin { bin, .. })) => bin + 1 == *bins,
+            (_, counts) => matches!(counts, Some(Counts::Missing { .. })),
+        }
+    }
+
     /// The group whose events the cell counts, where it counts events.
     #[must_use]
     pub fn event_group(&self, cell: usize) -> Option<usize> {

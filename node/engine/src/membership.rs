@@ -49,7 +49,8 @@ pub struct Question<'q> {
 ///
 /// Units are matched by record key over all tables and snapshots. For each of the cells `hidden` (question, local cell) there is a
 /// phantom: a unit that does not exist but could. It is like the row that needs the least change to lie in the cell, and is counted
-/// in that cell in any case. In survival questions a phantom is counted as a person without an event.
+/// in that cell in any case. In survival questions a phantom is counted as a person without an event. There is none in cells that count
+/// missing times or values: that the data are complete is no secret.
 ///
 /// Of the questions from `drafts` on, and of the others with them, it is also told where everybody in a cell, other than those
 /// hidden, is counted by another question that somebody could lie outside of.
@@ -120,7 +121,9 @@ fn link(questions: &[Question<'_>], hidden: &[(usize, usize)], drafts: usize) ->
             && (question >= drafts || reach.question >= drafts)
             && universe.table_of(question) == universe.table_of(reach.question)
     });
-    let in_cells = phantoms.in_cells(hidden, &offsets)?;
+    let people: Vec<(usize, usize)> =
+        hidden.iter().copied().filter(|(question, cell)| !layouts[*question].counts_missing(*cell)).collect();
+    let in_cells = phantoms.in_cells(&people, &offsets)?;
     patterns.extend(in_cells.into_iter().map(|cells| UnitPattern { cells, units: 0 }));
     let certain = patterns.len();
     let of_pair = |&(cell, reach): &(usize, usize)| {

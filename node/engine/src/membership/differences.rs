@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use node_disclosure::{
-    layout::{Counts, Layout},
-    membership::UnitPattern,
-};
-use node_protocol::query::{Condition, Statistic};
+use node_disclosure::{layout::Layout, membership::UnitPattern};
+use node_protocol::query::Condition;
 
 use super::Question;
 
-/// What a question counts: everybody who meets its conditions, of a mean those with a value of one field.
+/// What a question counts: everybody who meets its conditions. That a time or a value is missing is no condition: how complete the data
+/// are is no secret about anybody.
 pub(super) struct Reach {
     /// The question.
     pub(super) question: usize,
@@ -31,28 +29,14 @@ impl Reaches {
     pub(super) fn of(questions: &[Question<'_>], layouts: &[Layout]) -> Self {
         let (mut all, mut of_cell) = (Vec::new(), Vec::new());
         for (at, (question, layout)) in questions.iter().zip(layouts).enumerate() {
-            let query = question.permitted.query();
-            let first = all.len();
-            let mut add = |conditions: Vec<Condition>| {
-                let outside = Condition::Not(Box::new(Condition::All(conditions)));
+            let conditions = &question.permitted.query().conditions;
+            let mut own = NONE;
+            if !conditions.is_empty() {
+                own = u32::try_from(all.len()).unwrap_or(NONE);
+                let outside = Condition::Not(Box::new(Condition::All(conditions.clone())));
                 all.push(Reach { question: at, outside });
-            };
-            match &query.statistic {
-                Statistic::Mean { fields } => {
-                    for field in fields {
-                        let has_value = Condition::IsMissing { field: field.clone(), missing: false };
-                        add(query.conditions.iter().cloned().chain([has_value]).collect());
-                    }
-                }
-                _ if query.conditions.is_empty() => {}
-                _ => add(query.conditions.clone()),
             }
-            let number = |place: usize| u32::try_from(place).unwrap_or(NONE);
-            of_cell.extend((0..layout.len()).map(|cell| match layout.counts(cell) {
-                Some(Counts::Value { field, .. }) => number(first + field),
-                _ if all.len() > first => number(first),
-                _ => NONE,
-            }));
+            of_cell.extend(std::iter::repeat_n(own, layout.len()));
         }
         Self { all, of_cell }
     }

@@ -154,7 +154,7 @@ proptest! {
         // with a phantom in any cell of each question there is a pattern for that cell, and the real ones stay as they are
         let phantoms: Vec<_> = linked.layouts.iter().enumerate().map(|(at, layout)| (at, (phantom % layout.len() as u64) as usize)).collect();
         let with_phantoms = patterns(&link(&questions, &phantoms, usize::MAX).unwrap());
-        for (question, cell) in &phantoms {
+        for (question, cell) in phantoms.iter().filter(|(question, cell)| !linked.layouts[*question].counts_missing(*cell)) {
             let cell = linked.offsets[*question] + u32::try_from(*cell).unwrap();
             prop_assert!(with_phantoms.keys().any(|cells| cells.contains(&cell)));
         }
