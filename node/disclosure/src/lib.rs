@@ -7,6 +7,7 @@ pub mod between;
 pub mod coarsening;
 pub mod confidential;
 pub mod differential;
+mod dominance;
 pub mod draft;
 pub mod exact;
 pub mod joint;

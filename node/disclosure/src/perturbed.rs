@@ -17,7 +17,7 @@ use node_statistics::{
 
 use crate::{
     coarsening,
-    draft::{dominates, too_small},
+    dominance::{dominates, too_small},
     perturbation::{
         Perturbation, Shown,
         life_table::{ExactInterval, PerturbedInterval},
